@@ -1,0 +1,88 @@
+"""What a person should know about a XES file that was read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import duckdb
+
+from ingest.source import Note
+from ingest.xes_elements import XesElements
+from ingest.xes_events import Found
+
+TEXTS = {
+    "naive": ("timestamp", "{n} timestamps without an offset were read as {zone} ({example})."),
+    "finer": ("timestamp", "{n} timestamps finer than a microsecond were cut off ({example})."),
+    "mistyped": ("attributes", "{n} values are not of their type and stay text ({example})."),
+    "repeated": ("attributes", "{n} attributes repeat a key; the last counts ({example})."),
+    "broken": ("attributes", "{n} attributes without a key or a value are left out ({example})."),
+    "status": ("case", "{n} unknown values of procession:status stay attributes ({example})."),
+}
+
+
+def notes(
+    elements: XesElements,
+    found: Found,
+    connection: duckdb.DuckDBPyConnection,
+    tables: tuple[str, str],
+    zone: str,
+) -> tuple[Note, ...]:
+    """What was decided or left out, in the order case, event, timestamp, attributes."""
+    return tuple(
+        [
+            *_of_cases(elements, connection, tables),
+            *(
+                Note(subject, text.format(n=f"{n:,}", zone=zone, example=found.examples[what]))
+                for what, (subject, text) in TEXTS.items()
+                if (n := found.counts[what])
+            ),
+            *_of_elements(elements),
+        ]
+    )
+
+
+def _of_elements(elements: XesElements) -> Iterator[Note]:
+    if elements.unknown:
+        named = ", ".join(f"<{name}>" for name in sorted(elements.unknown))
+        yield Note("attributes", f"Elements that XES does not know were read as text: {named}.")
+
+
+def _of_cases(
+    elements: XesElements, connection: duckdb.DuckDBPyConnection, tables: tuple[str, str]
+) -> Iterator[Note]:
+    events, traces = tables
+    if elements.empty_traces:
+        yield Note("case", f"{elements.empty_traces:,} traces have no events and become no case.")
+    unnamed, example, merged, repeated = _one(
+        connection,
+        f"""
+        select
+            count(*) filter (unnamed),
+            any_value(case_id) filter (unnamed),
+            count(*) - count(distinct case_id),
+            (select any_value(case_id) from (
+                select case_id from temp.{traces} group by case_id having count(*) > 1
+            ))
+        from temp.{traces}
+        """,
+    )
+    if unnamed:
+        yield Note("case", f"{unnamed:,} traces have no name; they are called {example!r} and so on.")
+    if merged:
+        yield Note(
+            "case",
+            f"{merged:,} traces have the name of an earlier one and became one case with it "
+            f"({repeated!r}); each event carries the attributes of its own trace.",
+        )
+    ids, shared = _one(
+        connection, f"select count(event_id), count(distinct event_id) from temp.{events}"
+    )
+    if ids > shared:
+        yield Note("event", f"{ids - shared:,} events have the identity:id of an earlier one.")
+
+
+def _one(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[Any, ...]:
+    [row] = connection.sql(sql).fetchall()
+    found: tuple[Any, ...] = row
+    return found

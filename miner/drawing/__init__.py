@@ -1,0 +1,1 @@
+"""Graphs and maps as pictures: layout, SVG, PNG and self-contained pages."""

@@ -1,0 +1,144 @@
+"""Pairing: lifecycle transitions of the touched cases become activity instances."""
+
+from __future__ import annotations
+
+import duckdb
+
+
+def pair(connection: duckdb.DuckDBPyConnection) -> None:
+    """Fill the table `paired` from `touched_event`, in the order of the cases.
+
+    Transitions that share an `instance_id` belong together. Without one, the n-th start of an
+    activity in a case belongs to its n-th completion; a completion while nothing was running has no
+    start. A transition with no partner is an instance whose start or end is unknown (null). Time
+    between suspend and resume is no service. The order of a case is completion, then position;
+    what still runs comes last.
+    """
+    row = connection.execute(
+        "select count(*) from (select distinct lifecycle from touched_event) "
+        "where lifecycle <> 'complete'"
+    ).fetchone()
+    connection.execute(_PAIRED if row and row[0] else _COMPLETIONS)
+
+
+# `touched_event` is in the order of its cases already, and every event is an instance.
+_COMPLETIONS = """
+create or replace temp table paired as
+select
+    process_key,
+    case_key,
+    activity_key,
+    null::timestamp as scheduled_at,
+    null::timestamp as started_at,
+    timestamp as completed_at,
+    'completed'::instance_status as status,
+    attempt,
+    resource_key,
+    error_type,
+    0::bigint as suspended_time
+from touched_event
+"""
+
+_PAIRED = """
+create or replace temp table paired as
+with transition as (
+    select
+        process_key,
+        case_key,
+        activity_key,
+        coalesce(instance_id, '') as instance_id,
+        lifecycle,
+        timestamp,
+        position,
+        attempt,
+        resource_key,
+        error_type,
+        case
+            when lifecycle in ('scheduled', 'assigned') then 1
+            when lifecycle = 'start' then 2
+            when lifecycle in ('suspend', 'resume') then 3
+            else 4
+        end as phase
+    from touched_event
+    where lifecycle <> 'retry'
+),
+counted as (
+    select
+        columns(*),
+        count(*) filter (where lifecycle = 'scheduled') over so_far as schedules,
+        count(*) filter (where phase = 2) over so_far as starts,
+        count(*) filter (where phase = 4) over so_far as ends,
+        lead(timestamp) over instance as next_at
+    from transition
+    window
+        so_far as (
+            partition by case_key, activity_key, instance_id order by timestamp, phase, position
+            rows unbounded preceding
+        ),
+        instance as (
+            partition by case_key, activity_key, instance_id order by timestamp, phase, position
+        )
+),
+balanced as (
+    select
+        columns(*),
+        case when instance_id = '' then greatest(0, max(ends - starts) over (
+            partition by case_key, activity_key, instance_id order by timestamp, phase, position
+            rows unbounded preceding
+        )) else 0 end as alone
+    from counted
+),
+numbered as (
+    select
+        columns(*),
+        case
+            when phase = 1 then greatest(schedules, starts + 1)
+            when phase = 2 then starts
+            when phase = 3 then greatest(starts, 1)
+            when ends - starts = alone and alone > coalesce(lag(alone) over (
+                partition by case_key, activity_key, instance_id order by timestamp, phase, position
+            ), 0) then -alone
+            else ends - alone
+        end as nth
+    from balanced
+),
+instance as (
+    select
+        process_key,
+        case_key,
+        activity_key,
+        min(timestamp) filter (where phase = 1) as scheduled_at,
+        min(timestamp) filter (where phase = 2) as started_at,
+        max(timestamp) filter (where phase = 4) as completed_at,
+        arg_max(lifecycle, timestamp) filter (where phase = 4) as ending,
+        max(attempt) as attempt,
+        arg_max(resource_key, (phase, timestamp)) as resource_key,
+        max(error_type) as error_type,
+        coalesce(sum(epoch_us(next_at) - epoch_us(timestamp)) filter (where lifecycle = 'suspend'), 0)
+            as suspended_time,
+        max(position) as position
+    from numbered
+    group by process_key, case_key, activity_key, instance_id, nth
+)
+select
+    process_key,
+    case_key,
+    activity_key,
+    scheduled_at,
+    started_at,
+    completed_at,
+    case ending
+        when 'complete' then 'completed'
+        when 'fail' then 'failed'
+        when 'timeout' then 'timed_out'
+        when 'cancel' then 'cancelled'
+        when 'skip' then 'skipped'
+        else case when started_at is null then 'scheduled' else 'running' end
+    end::instance_status as status,
+    attempt,
+    resource_key,
+    error_type,
+    suspended_time::bigint as suspended_time
+from instance
+order by case_key, completed_at nulls last, coalesce(started_at, scheduled_at), position, activity_key
+"""

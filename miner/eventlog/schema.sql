@@ -1,0 +1,188 @@
+-- The data model. Names are kept once, in small tables; events and what is derived from them carry
+-- integer keys, so that every analysis is a scan of narrow columns. The view "event" spells them out.
+-- No primary keys and no indexes: merging is by join inside the one transaction of a batch.
+
+create type lifecycle as enum (
+    'scheduled', 'assigned', 'start', 'suspend', 'resume', 'complete',
+    'fail', 'timeout', 'cancel', 'skip', 'retry'
+);
+create type instance_status as enum (
+    'completed', 'failed', 'timed_out', 'cancelled', 'skipped', 'running', 'scheduled'
+);
+create type case_status as enum ('completed', 'failed', 'timed_out', 'cancelled', 'running');
+
+create table format (version integer, changes bigint);
+insert into format values (1, 0);
+
+create table process (process_key smallint, process varchar);
+
+create table activity (
+    process_key smallint,
+    activity_key integer,
+    activity varchar,
+    activity_id varchar
+);
+
+create table resource (
+    process_key smallint,
+    resource_key integer,
+    resource varchar,
+    resource_kind varchar
+);
+
+create table case_identity (
+    process_key smallint,
+    case_key integer,
+    case_id varchar,
+    parent_case_id varchar,
+    root_case_id varchar,
+    status case_status,
+    attributes variant
+);
+
+create table recorded_event (
+    process_key smallint,
+    case_key integer,
+    activity_key integer,
+    lifecycle lifecycle,
+    lifecycle_source varchar,
+    timestamp timestamp,
+    position bigint,
+    occurrence integer,
+    event_id varchar,
+    instance_id varchar,
+    attempt integer,
+    resource_key integer,
+    error_type varchar,
+    error_message varchar,
+    process_version varchar,
+    attributes variant,
+    version bigint,
+    source varchar,
+    load_id integer
+);
+
+create table event_history as
+select *, null::integer as replaced_by from recorded_event where false;
+
+create view event as
+select
+    p.process,
+    c.case_id,
+    coalesce(
+        e.event_id,
+        md5(concat_ws(chr(31), c.case_id, a.activity, coalesce(e.lifecycle_source, e.lifecycle::varchar),
+            epoch_us(e.timestamp), coalesce(r.resource, ''), e.occurrence))
+    ) as event_id,
+    a.activity,
+    a.activity_id,
+    e.instance_id,
+    e.lifecycle::varchar as lifecycle,
+    e.lifecycle_source,
+    e.timestamp,
+    e.position,
+    e.attempt,
+    r.resource,
+    r.resource_kind,
+    e.error_type,
+    e.error_message,
+    e.process_version,
+    e.attributes,
+    e.version,
+    e.source,
+    e.load_id,
+    e.process_key,
+    e.case_key
+from recorded_event as e
+join process as p using (process_key)
+join case_identity as c using (case_key)
+join activity as a using (activity_key)
+left join resource as r using (resource_key);
+
+create table load (
+    load_id integer,
+    source varchar,
+    process varchar,
+    origin varchar,
+    fingerprint varchar,
+    finished boolean,
+    batches_done integer,
+    read bigint,
+    "new" bigint,
+    duplicate bigint,
+    corrected bigint,
+    unchanged bigint,
+    rejected bigint,
+    cases bigint,
+    first_event timestamp,
+    last_event timestamp,
+    notes varchar,
+    started_at timestamp,
+    seconds double,
+    code_version varchar
+);
+
+create table rejected (
+    load_id integer,
+    process varchar,
+    source varchar,
+    reason varchar,
+    record varchar
+);
+
+create table cursor (source varchar, process varchar, cursor varchar, load_id integer);
+
+-- Derived by `prepare`; equal to a full rebuild at any time.
+
+create table activity_instance (
+    process_key smallint,
+    case_key integer,
+    number integer,
+    activity_key integer,
+    next_activity_key integer,
+    scheduled_at timestamp,
+    started_at timestamp,
+    completed_at timestamp,
+    status instance_status,
+    attempt integer,
+    retry boolean,
+    rework boolean,
+    resource_key integer,
+    next_resource_key integer,
+    error_type varchar,
+    queue_time bigint,
+    waiting_time bigint,
+    service_time bigint,
+    next_time bigint
+);
+
+create table "case" (
+    process_key smallint,
+    case_key integer,
+    variant_key integer,
+    started_at timestamp,
+    completed_at timestamp,
+    status case_status,
+    process_version varchar,
+    first_activity_key integer,
+    last_activity_key integer,
+    cycle_time bigint,
+    processing_time bigint,
+    active_time bigint,
+    events integer,
+    instances integer,
+    failed_instances integer,
+    retries integer,
+    rework integer,
+    interventions integer
+);
+
+create table variant (process_key smallint, variant_key integer, activity_keys integer[]);
+
+create table variant_path (
+    process_key smallint,
+    variant_key integer,
+    activity_key integer,
+    next_activity_key integer,
+    frequency integer
+);

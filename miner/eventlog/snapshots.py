@@ -1,0 +1,165 @@
+"""Snapshots: immutable copies of the store, found through one small file that is flipped."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from miner.errors import StoreCorruptError, StoreError
+
+CURRENT = "CURRENT"
+FOLDER = "snapshots"
+KEPT = 3
+_FICLONE = 0x40049409
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A published state of the store."""
+
+    version: int
+    file: str
+    published_at: str
+    sha256: str
+    bytes: int
+    changes: int
+    """Transactions that had changed the store by then."""
+
+    def path(self, store: Path) -> Path:
+        """Where its file is."""
+        return store / FOLDER / self.file
+
+
+def current(store: Path) -> Snapshot | None:
+    """The newest published snapshot; null when nothing was published yet.
+
+    Raises StoreCorruptError when the pointer or the file it names cannot be read.
+    """
+    for attempt in range(3):
+        try:
+            text = (store / CURRENT).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+        with suppress(ValueError, TypeError, KeyError):
+            snapshot = Snapshot(**json.loads(text))
+            if snapshot.path(store).is_file():
+                return snapshot
+        time.sleep(0.05 * attempt)
+    raise StoreCorruptError(
+        f"The pointer {store / CURRENT} names no snapshot that exists.",
+        hint="Run `procession verify --repair`.",
+    )
+
+
+def hold(path: Path) -> int:
+    """Keep a snapshot from being collected while the returned descriptor is open."""
+    descriptor = os.open(path, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_SH)
+    return descriptor
+
+
+def publish(store: Path, source: Path, check: Callable[[Path], int]) -> Snapshot:
+    """Copy `source`, check the copy, and make it what everybody reads.
+
+    `source` must be closed; `check` returns how many changes it has seen. Whoever reads meanwhile keeps the version they have.
+    """
+    folder = store / FOLDER
+    folder.mkdir(exist_ok=True)
+    before = _last_version(store)
+    name = f"v{before + 1}-{secrets.token_hex(4)}.duckdb"
+    unfinished = folder / f"{name}.tmp"
+    try:
+        _copy(source, unfinished)
+        changes = check(unfinished)
+        digest, size = _digest(unfinished)
+        unfinished.rename(folder / name)
+    except OSError as error:
+        with suppress(OSError):
+            unfinished.unlink()
+        raise StoreError(
+            f"The snapshot {name} cannot be written: {error.strerror or error}.",
+            hint="Free some disk space and run `procession prepare`; what was loaded is safe.",
+        ) from error
+    _sync(folder)
+    snapshot = Snapshot(before + 1, name, datetime.now(UTC).isoformat(), digest, size, changes)
+    flip(store, snapshot)
+    collect(store)
+    return snapshot
+
+
+def flip(store: Path, snapshot: Snapshot) -> None:
+    """Make `snapshot` the current one, at once and for good."""
+    pointer = store / f"{CURRENT}.tmp"
+    with pointer.open("w", encoding="utf-8") as file:
+        json.dump(asdict(snapshot), file)
+        file.flush()
+        os.fsync(file.fileno())
+    pointer.rename(store / CURRENT)
+    _sync(store)
+
+
+def collect(store: Path) -> None:
+    """Remove old snapshots that nobody holds, and what interrupted publishing left behind."""
+    folder = store / FOLDER
+    for leftover in folder.glob("*.tmp*"):
+        leftover.unlink(missing_ok=True)
+    for path in versions(store)[KEPT:]:
+        with suppress(OSError):
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
+            finally:
+                os.close(descriptor)
+
+
+def versions(store: Path) -> list[Path]:
+    """The files of all snapshots, newest first."""
+    return sorted((store / FOLDER).glob("v*.duckdb"), key=_version, reverse=True)
+
+
+def digest_matches(store: Path, snapshot: Snapshot) -> bool:
+    """Whether the bytes of a snapshot are still those that were published."""
+    return _digest(snapshot.path(store)) == (snapshot.sha256, snapshot.bytes)
+
+
+def _version(path: Path) -> int:
+    number = path.name[1:].split("-")[0]
+    return int(number) if number.isdecimal() else 0
+
+
+def _last_version(store: Path) -> int:
+    return max((_version(path) for path in versions(store)), default=0)
+
+
+def _copy(source: Path, target: Path) -> None:
+    with source.open("rb") as read, target.open("wb") as written:
+        try:
+            fcntl.ioctl(written.fileno(), _FICLONE, read.fileno())
+        except OSError:
+            shutil.copyfileobj(read, written, 4 << 20)
+        written.flush()
+        os.fsync(written.fileno())
+
+
+def _digest(path: Path) -> tuple[str, int]:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

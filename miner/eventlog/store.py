@@ -1,0 +1,212 @@
+"""The event store: a folder with one writer at a time and snapshots that everybody reads."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from miner.errors import StoreCorruptError, StoreError, StoreLockedError
+from miner.eventlog import audit, engine, snapshots
+from miner.eventlog.filters import LogFilter
+from miner.eventlog.log import EventLog
+from miner.eventlog.snapshots import Snapshot
+from miner.eventlog.writer import Writer
+from miner.settings import settings
+
+DATABASE = "store.duckdb"
+LOCK = "writer.lock"
+SCRATCH = "scratch"
+
+
+class EventStore:
+    """A folder of events. Nothing is opened until somebody reads or writes."""
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder)
+
+    @property
+    def exists(self) -> bool:
+        """Whether something was ever written here."""
+        return (self.folder / DATABASE).exists() or (self.folder / snapshots.CURRENT).exists()
+
+    def snapshot(self) -> Snapshot:
+        """The published state that readers see now.
+
+        Raises StoreError when there is none, StoreCorruptError when it cannot be found.
+        """
+        found = snapshots.current(self.folder)
+        if found is None:
+            raise StoreError(
+                f"There are no events in {self.folder} yet.",
+                hint="Bring some in, for example with `procession load csv FILE --process NAME`.",
+            )
+        return found
+
+    def read(self, snapshot: Snapshot | None = None) -> duckdb.DuckDBPyConnection:
+        """A hardened connection to a snapshot, by default the newest; never waits for a writer."""
+        chosen = snapshot or self.snapshot()
+        with engine.translated(self.folder):
+            return engine.reading(chosen.path(self.folder))
+
+    def log(self, process: str, condition: LogFilter | None = None) -> EventLog:
+        """The events of one process in the newest snapshot.
+
+        Raises UnknownNameError when the store has no such process.
+        """
+        return EventLog(self.read(), process).filter(condition or LogFilter())
+
+    @contextmanager
+    def write(
+        self,
+        *,
+        wait: float | None = None,
+        on_wait: Callable[[float], None] | None = None,
+        on_repair: Callable[[str], None] | None = None,
+    ) -> Iterator[Writer]:
+        """The one writer; publishes what it changed when the block ends.
+
+        Waits up to `wait` seconds for another writer, telling `on_wait` how long it has; then
+        raises StoreLockedError. What recovery had to do is told to `on_repair`.
+        """
+        self._make_folders()
+        limit = settings().wait_seconds if wait is None else wait
+        with _locked(self.folder / LOCK, limit, on_wait):
+            path = self.folder / DATABASE
+            shutil.rmtree(self.folder / SCRATCH, ignore_errors=True)
+            writer = Writer(self.folder, self._open(path, on_repair or (lambda _: None)))
+            try:
+                yield writer
+                behind = not writer.unfinished() and self._is_behind(writer.changes())
+            finally:
+                writer.close()
+            if behind:
+                writer.publish(path)
+
+    def _is_behind(self, changes: int) -> bool:
+        try:
+            published = snapshots.current(self.folder)
+        except StoreCorruptError:
+            return True
+        return published is None or published.changes != changes
+
+    def _make_folders(self) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise StoreError(
+                f"The folder {self.folder} cannot be made: {error.strerror}.",
+                hint="Choose another one with --store.",
+            ) from error
+
+    def _open(self, path: Path, tell: Callable[[str], None]) -> duckdb.DuckDBPyConnection:
+        """The recovery ladder: replay, set a bad log aside, go back to the last snapshot."""
+        try:
+            return self._open_checked(path)
+        except (duckdb.Error, StoreCorruptError) as error:
+            if isinstance(error, duckdb.Error) and not engine.is_corrupt(error):
+                with engine.translated(path):
+                    raise
+        log = path.with_name(path.name + ".wal")
+        if log.exists():
+            aside = _set_aside(log)
+            tell(f"The end of the last load was damaged; it is kept as {aside.name}.")
+            audit.note(self.folder, "recover", step="log set aside", kept=aside.name)
+            with suppress(duckdb.Error, StoreCorruptError):
+                return self._open_checked(path)
+        if path.exists():
+            aside = _set_aside(path)
+            tell(f"The store was damaged; it is kept as {aside.name}.")
+        return self._from_snapshot(path, tell)
+
+    def _open_checked(self, path: Path) -> duckdb.DuckDBPyConnection:
+        if not path.exists():
+            _make_empty(path, self.folder / SCRATCH)
+        connection = engine.writing(path, self.folder / SCRATCH)
+        try:
+            (version,) = connection.execute("select version from format").fetchone() or (None,)
+        except duckdb.CatalogException as error:
+            connection.close()
+            raise StoreCorruptError(f"{path} is not an event store.") from error
+        except duckdb.Error:
+            connection.close()
+            raise
+        if version != engine.FORMAT:
+            connection.close()
+            raise StoreError(
+                f"The store {self.folder} has format {version}; this version reads {engine.FORMAT}.",
+                hint="Load the logs into a new store.",
+            )
+        return connection
+
+    def _from_snapshot(
+        self, path: Path, tell: Callable[[str], None]
+    ) -> duckdb.DuckDBPyConnection:
+        for snapshot in snapshots.versions(self.folder):
+            shutil.copyfile(snapshot, path)
+            with suppress(duckdb.Error, StoreError):
+                connection = self._open_checked(path)
+                tell(f"Went back to {snapshot.name}; load again what came after it.")
+                audit.note(self.folder, "recover", step="snapshot", snapshot=snapshot.name)
+                return connection
+            path.unlink(missing_ok=True)
+        tell("No snapshot could be opened; the store starts empty. Load the logs again.")
+        audit.note(self.folder, "recover", step="empty")
+        return self._open_checked(path)
+
+
+def _set_aside(path: Path) -> Path:
+    aside = path.with_name(f"{path.name}.bad-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
+    path.rename(aside)
+    return aside
+
+
+def _make_empty(path: Path, scratch: Path) -> None:
+    """Make the tables in a file of another name first, so that no half-made store is ever seen."""
+    unfinished = path.with_name(f"{path.name}.new")
+    for leftover in (unfinished, unfinished.with_name(f"{unfinished.name}.wal")):
+        leftover.unlink(missing_ok=True)
+    connection = engine.writing(unfinished, scratch)
+    try:
+        connection.execute(engine.schema_statements())
+        connection.execute("checkpoint")
+    finally:
+        connection.close()
+    unfinished.rename(path)
+
+
+@contextmanager
+def _locked(
+    path: Path, limit: float, on_wait: Callable[[float], None] | None
+) -> Iterator[None]:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    started = time.monotonic()
+    try:
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                waited = time.monotonic() - started
+                if waited >= limit:
+                    holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
+                    raise StoreLockedError(
+                        f"The store is being written by process {holder or '?'}; "
+                        f"waited {waited:.0f} s.",
+                        hint="Wait for it to finish, then run the command again.",
+                    ) from None
+                if on_wait:
+                    on_wait(waited)
+                time.sleep(min(0.2, max(limit - waited, 0.01)))
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,294 @@
+"""The one writer of a store: loads into it, prepares, publishes."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from miner.eventlog import audit, engine, invariants, prepare, snapshots
+from miner.eventlog.merge import Counts, merge
+from miner.eventlog.schema import BATCH
+from miner.eventlog.staging import Staged, stage, unstage
+
+Progress = Callable[[str, float], None]
+"""Told what is being done and which share of it is done."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a load did; `counts.read` is the sum of the other counts."""
+
+    source: str
+    process: str
+    counts: Counts
+    cases: int
+    """Cases that the events belong to."""
+    seconds: float
+    load_id: int | None
+    """Null when the same bytes had been loaded before."""
+    transitions: dict[str, str]
+    """The lifecycle words found and what they were taken for."""
+
+
+@dataclass(frozen=True)
+class _Started:
+    load_id: int
+    batches_done: int
+    counts: Counts
+
+
+class Writer:
+    """Use it through `EventStore.write`, which holds the lock and publishes at the end."""
+
+    def __init__(self, store: Path, connection: duckdb.DuckDBPyConnection) -> None:
+        self.store = store
+        self.connection = connection
+
+    def load(
+        self,
+        select: str,
+        *,
+        source: str,
+        process: str,
+        origin: str = "",
+        fingerprint: str | None = None,
+        notes: Sequence[tuple[str, str]] = (),
+        tell: Progress | None = None,
+    ) -> Loaded:
+        """Merge the events of `select`, a SELECT with the columns of `BATCH`.
+
+        One transaction per few million events, each whole cases; interrupted, the next load with
+        the same `fingerprint` goes on where this one ended. Nothing is loaded twice.
+        """
+        started_at = time.monotonic()
+        tell = tell or (lambda _what, _share: None)
+        with engine.translated(self.store):
+            with self._transaction(), engine.watched(self.connection, _share_of(tell, "Reading")):
+                staged = stage(self.connection, select, process=process)
+                started = self._start(source, process, origin, fingerprint, notes)
+            counts = self._merge_all(staged, started, source, tell)
+            self._finish(started.load_id, started_at)
+            cases = self._scalar("select count(*) from staged_case")
+            unstage(self.connection)
+        audit.note(
+            self.store, "load", load_id=started.load_id, source=source, process=process,
+            origin=origin, fingerprint=fingerprint, read=counts.read, new=counts.new,
+        )  # fmt: skip
+        seconds = time.monotonic() - started_at
+        return Loaded(
+            source, process, counts, cases, seconds, started.load_id, staged.transitions
+        )
+
+    def append(
+        self, events: pl.DataFrame, *, source: str, process: str, cursor: str | None = None
+    ) -> Loaded:
+        """Merge one batch of a system that is read in pages, together with its cursor."""
+        frame = with_all_columns(events)
+        self.connection.register("appended", frame)
+        try:
+            loaded = self.load("select columns(*) from appended", source=source, process=process)
+        finally:
+            self.connection.unregister("appended")
+        if cursor is not None:
+            with self._transaction():
+                self.connection.execute(
+                    "delete from cursor where source = $1 and process = $2", [source, process]
+                )
+                self.connection.execute(
+                    "insert into cursor values ($1, $2, $3, $4)",
+                    [source, process, cursor, loaded.load_id],
+                )
+        return loaded
+
+    def loaded_before(self, fingerprint: str, process: str) -> Counts | None:
+        """What the finished load of the same bytes with the same options counted, if any."""
+        row = self.connection.execute(
+            'select read, "new", duplicate, corrected, unchanged, rejected from load '
+            "where fingerprint = $1 and process = $2 and finished order by load_id limit 1",
+            [fingerprint, process],
+        ).fetchone()
+        return Counts(*row) if row else None
+
+    def rebuild(self) -> int:
+        """Derive everything anew; returns the number of cases."""
+        with engine.translated(self.store), self._transaction():
+            cases = prepare.rebuild(self.connection)
+        audit.note(self.store, "prepare", cases=cases)
+        return cases
+
+    def changes(self) -> int:
+        """How many transactions have changed this store since it was made."""
+        return int(self._scalar("select changes from format"))
+
+    def unfinished(self) -> bool:
+        """Whether a load was interrupted and not run again since."""
+        return bool(self._scalar("select count(*) from load where not finished"))
+
+    def _start(
+        self,
+        source: str,
+        process: str,
+        origin: str,
+        fingerprint: str | None,
+        notes: Sequence[tuple[str, str]],
+    ) -> _Started:
+        row = self.connection.execute(
+            'select load_id, batches_done, read, "new", duplicate, corrected, unchanged, rejected '
+            "from load where fingerprint = $1 and process = $2 and not finished",
+            [fingerprint, process],
+        ).fetchone()
+        if row:
+            return _Started(row[0], row[1], Counts(*row[2:]))
+        load_id = self._scalar("select coalesce(max(load_id), 0) + 1 from load")
+        self.connection.execute(
+            _NEW_LOAD,
+            {
+                "load_id": load_id,
+                "source": source,
+                "process": process,
+                "origin": origin,
+                "fingerprint": fingerprint,
+                "notes": json.dumps(list(notes), ensure_ascii=False),
+                "code_version": code_version(),
+            },
+        )
+        return _Started(load_id, 0, Counts())
+
+    def _merge_all(
+        self, staged: Staged, started: _Started, source: str, tell: Progress
+    ) -> Counts:
+        counts = started.counts
+        # A file of rejects alone still has one batch, which carries them.
+        ranges = staged.ranges or ((0, 0),)
+        for number, cases in enumerate(ranges):
+            if number < started.batches_done:
+                continue
+            tell("Merging", number / len(ranges))
+            with self._transaction():
+                batch = merge(self.connection, cases=cases, source=source, load_id=started.load_id)
+                if number == 0:
+                    batch += self._first_batch_extra(staged, source, started.load_id)
+                prepare.prepare_touched(self.connection)
+                counts += batch
+                counts.check()
+                self._record(started.load_id, number + 1, counts)
+        tell("Merging", 1.0)
+        return counts
+
+    def _first_batch_extra(self, staged: Staged, source: str, load_id: int) -> Counts:
+        """Rows that became no event, and repeats that staging removed, counted once per load."""
+        self.connection.execute(
+            "insert into rejected select $load_id, coalesce(r.process, l.process), $source, "
+            "r.reason, r.record from staged_rejected as r cross join load as l "
+            "where l.load_id = $load_id",
+            {"load_id": load_id, "source": source},
+        )
+        extra = staged.duplicate + staged.rejected
+        return Counts(read=extra, duplicate=staged.duplicate, rejected=staged.rejected)
+
+    def _record(self, load_id: int, batches_done: int, counts: Counts) -> None:
+        self.connection.execute(
+            'update load set batches_done = $1, read = $2, "new" = $3, duplicate = $4, '
+            "corrected = $5, unchanged = $6, rejected = $7 where load_id = $8",
+            [batches_done, counts.read, counts.new, counts.duplicate, counts.corrected,
+             counts.unchanged, counts.rejected, load_id],
+        )  # fmt: skip
+
+    def _finish(self, load_id: int, started_at: float) -> None:
+        with self._transaction():
+            self.connection.execute(
+                "update load set finished = true, seconds = $1, "
+                "cases = (select count(*) from staged_case), "
+                "first_event = (select min(timestamp) from staged), "
+                "last_event = (select max(timestamp) from staged) where load_id = $2",
+                [time.monotonic() - started_at, load_id],
+            )
+
+    def _scalar(self, sql: str) -> Any:
+        row = self.connection.execute(sql).fetchone()
+        assert row is not None
+        return row[0]
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self.connection.execute("begin transaction")
+        try:
+            yield
+            self.connection.execute("update format set changes = changes + 1")
+        except BaseException:
+            self.connection.execute("rollback")
+            raise
+        self.connection.execute("commit")
+
+    def close(self) -> None:
+        """Write everything into the one file and let go of it."""
+        with engine.translated(self.store):
+            try:
+                self.connection.execute("checkpoint")
+            finally:
+                self.connection.close()
+
+    def publish(self, path: Path) -> snapshots.Snapshot:
+        """Make the closed store what everybody reads."""
+        return snapshots.publish(self.store, path, _checked)
+
+
+def with_all_columns(events: pl.DataFrame) -> pl.DataFrame:
+    """`events` with every column of `BATCH`, the missing ones null, times naive and UTC."""
+    return events.select(
+        [
+            _as_column(events, name, kind) if name in events.columns else pl.lit(None, kind).alias(name)
+            for name, kind in BATCH.items()
+        ]
+    )
+
+
+def code_version() -> str:
+    """The version of this package, recorded with every load."""
+    try:
+        return version("procession")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _as_column(events: pl.DataFrame, name: str, kind: Any) -> pl.Expr:
+    found = events.schema[name]
+    if isinstance(found, pl.Datetime) and found.time_zone:
+        return pl.col(name).dt.convert_time_zone("UTC").dt.replace_time_zone(None).cast(kind)
+    return pl.col(name).cast(kind)
+
+
+def _checked(path: Path) -> int:
+    """The number of changes in a copy of the store that does not contradict itself."""
+    with engine.translated(path):
+        connection = duckdb.connect(path, read_only=True)
+        try:
+            invariants.check_quickly(connection)
+            row = connection.execute("select changes from format").fetchone()
+            return int(row[0]) if row else 0
+        finally:
+            connection.close()
+
+
+def _share_of(tell: Progress, what: str) -> Callable[[float], None]:
+    return lambda share: tell(what, share)
+
+
+_NEW_LOAD = """
+insert into load (
+    load_id, source, process, origin, fingerprint, finished, batches_done,
+    read, "new", duplicate, corrected, unchanged, rejected, notes, started_at, code_version
+)
+select
+    $load_id, $source, $process, $origin, $fingerprint, false, 0,
+    0, 0, 0, 0, 0, 0, $notes, (now() at time zone 'UTC')::timestamp, $code_version
+"""

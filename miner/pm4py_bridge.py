@@ -1,0 +1,206 @@
+"""The only module that knows pm4py: it gives it reductions and takes plain data back."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from miner.errors import InputError
+from miner.model.process_tree import TAU, Operator, ProcessTree, activity, tree
+from miner.model.workflow_net import Step, WorkflowNet, net_of
+
+Paths = Mapping[tuple[str | None, str | None], int]
+"""Frequency of each pair of activities that follow each other; null is the start, or the end."""
+Variants = Mapping[tuple[str, ...], int]
+"""Number of cases of each distinct sequence of activities."""
+
+
+def inductive_tree_of_paths(paths: Paths, *, seconds: float = 60.0) -> ProcessTree:
+    """The process tree that the inductive miner finds in a directly-follows graph.
+
+    Takes time by the number of activities, not of events. Does not leave out anything: filter the
+    graph first. Raises InputError when it takes longer than `seconds`.
+
+    Source: Leemans, Fahland, van der Aalst, Scalable process discovery and conformance checking,
+    SoSyM 17 (2018), the algorithm IMD, as pm4py implements it.
+    """
+    with _quiet():
+        from pm4py.algo.discovery.inductive.dtypes.im_dfg import InductiveDFG
+        from pm4py.algo.discovery.inductive.dtypes.im_ds import IMDataStructureDFG
+        from pm4py.algo.discovery.inductive.variants.imd import IMD
+        from pm4py.objects.dfg.obj import DFG
+
+        codes = _codes(name for pair in paths for name in pair)
+        graph, starts, ends = _split({(codes[a], codes[b]): n for (a, b), n in paths.items()})
+        parameters = _Deadline({"multiprocessing": False}, seconds)
+        data = IMDataStructureDFG(InductiveDFG(DFG(graph, starts, ends), skip=False))
+        return _own_tree(IMD(parameters).apply(data, parameters), codes)
+
+
+def inductive_tree_of_variants(
+    variants: Variants, *, noise: float = 0.0, seconds: float = 60.0
+) -> ProcessTree:
+    """The process tree that the inductive miner finds in variants with their numbers of cases.
+
+    With `noise` 0 every variant fits the tree (IM); above, what is rarer than this share of the
+    most frequent way on from the same activity is left out where no cut is found otherwise (IMf).
+    Raises InputError when it takes longer than `seconds`.
+
+    Source: Leemans, Fahland, van der Aalst, Discovering block-structured process models from event
+    logs containing infrequent behaviour (2014), as pm4py implements it.
+    """
+    with _quiet():
+        from pm4py.algo.discovery.inductive.dtypes.im_ds import IMDataStructureUVCL
+        from pm4py.algo.discovery.inductive.variants.im import IMUVCL
+        from pm4py.algo.discovery.inductive.variants.imf import IMFUVCL
+
+        codes = _codes(name for trace in variants for name in trace)
+        coded = Counter({tuple(codes[a] for a in trace): n for trace, n in variants.items()})
+        parameters = _Deadline({"noise_threshold": noise, "multiprocessing": False}, seconds)
+        miner = IMFUVCL(parameters) if noise > 0 else IMUVCL(parameters)
+        return _own_tree(miner.apply(IMDataStructureUVCL(coded), parameters), codes)
+
+
+def heuristics_net(
+    paths: Paths,
+    occurrences: Mapping[str, int],
+    at_distance_two: Mapping[tuple[str, str], int],
+    triples: Mapping[tuple[str, str, str], int],
+    *,
+    noise: float = 0.05,
+    dependency: float = 0.5,
+) -> WorkflowNet:
+    """The net that the heuristics miner finds; it may not be sound.
+
+    `occurrences` counts the events of each activity, `at_distance_two` pairs of events with one
+    between them, `triples` three events in a row. Paths rarer than `noise` times the most frequent
+    path of both of their activities are left out, and those whose dependency is below `dependency`.
+
+    Source: Weijters, van der Aalst, Alves de Medeiros, Process mining with the HeuristicsMiner
+    algorithm (2006), as pm4py implements it.
+    """
+    with _quiet():
+        from pm4py.algo.discovery.heuristics.variants.classic import apply_heu_dfg
+        from pm4py.objects.conversion.heuristics_net import converter
+
+        codes = _codes(occurrences)
+        graph, starts, ends = _split({(codes[a], codes[b]): n for (a, b), n in paths.items()})
+        found = apply_heu_dfg(
+            graph,
+            activities=sorted(codes[name] for name in occurrences),
+            activities_occurrences={codes[name]: n for name, n in occurrences.items()},
+            start_activities=starts,
+            end_activities=ends,
+            dfg_window_2={(codes[a], codes[b]): n for (a, b), n in at_distance_two.items()},
+            freq_triples={tuple(codes[x] for x in key): n for key, n in triples.items()},
+            parameters={
+                # Cleaning fails on a graph without arcs, where there is nothing to clean.
+                "dfg_pre_cleaning_noise_thresh": noise if graph else 0.0,
+                "dependency_thresh": dependency,
+            },
+        )
+        net, initial, final = converter.apply(found)
+        return _own_net(net, initial, final, codes)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """pm4py warns of what its users should change in calls that are ours."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _codes(names: Any) -> dict[str | None, str | None]:
+    """Plain codes for names, in the same order, so that no name can be mistaken for syntax.
+
+    Order matters: pm4py tries activities, and breaks ties, in the order of their names.
+    """
+    known = sorted({name for name in names if name is not None})
+    digits = len(str(len(known)))
+    codes: dict[str | None, str | None] = {None: None}
+    codes.update((name, f"a{number:0{digits}}") for number, name in enumerate(known))
+    return codes
+
+
+def _split(paths: Paths) -> tuple[Counter[Any], Counter[Any], Counter[Any]]:
+    """Arcs between activities, start activities and end activities."""
+    graph: Counter[Any] = Counter()
+    starts: Counter[Any] = Counter()
+    ends: Counter[Any] = Counter()
+    for (first, second), frequency in sorted(paths.items(), key=str):
+        if first is not None and second is not None:
+            graph[first, second] = frequency
+        elif second is not None:
+            starts[second] = frequency
+        elif first is not None:
+            ends[first] = frequency
+    return graph, starts, ends
+
+
+class _Deadline(dict[str, Any]):
+    """Parameters that stop the miner when its time is over.
+
+    pm4py goes through its parameters before every cut it tries, which makes this the one place
+    where a search can be ended without ending a process.
+    """
+
+    def __init__(self, values: Mapping[str, Any], seconds: float) -> None:
+        super().__init__(values)
+        self._seconds = seconds
+        self._end = time.monotonic() + seconds
+
+    def __iter__(self) -> Iterator[str]:
+        if time.monotonic() > self._end:
+            raise InputError(
+                f"The miner did not find a model within {self._seconds:g} seconds.",
+                hint="Filter to fewer activities or variants, lower the coverage, or give it "
+                "more time.",
+            )
+        return super().__iter__()
+
+
+def _own_tree(found: Any, codes: Mapping[str | None, str | None]) -> ProcessTree:
+    """pm4py's tree, tidied by pm4py (order of children included), as plain data."""
+    from pm4py.objects.process_tree.utils import generic
+
+    folded = generic.fold(found)
+    if folded is None:
+        return TAU
+    names = {code: name for name, code in codes.items()}
+    _rename(folded, names)
+    generic.tree_sort(folded)
+    return _copied(folded)
+
+
+def _rename(node: Any, names: Mapping[str | None, str | None]) -> None:
+    node.label = names[node.label]
+    for child in node.children:
+        _rename(child, names)
+
+
+def _copied(node: Any) -> ProcessTree:
+    if node.operator is None:
+        return TAU if node.label is None else activity(node.label)
+    return tree(Operator(node.operator.value), *map(_copied, node.children))
+
+
+def _own_net(
+    net: Any, initial: Any, final: Any, codes: Mapping[str | None, str | None]
+) -> WorkflowNet:
+    names = {code: name for name, code in codes.items()}
+    steps = [
+        Step(
+            names[transition.label],
+            tuple(sorted(arc.source.name for arc in transition.in_arcs)),
+            tuple(sorted(arc.target.name for arc in transition.out_arcs)),
+        )
+        for transition in net.transitions
+    ]
+    steps.sort(key=str)
+    (source,), (sink,) = initial, final
+    return net_of(steps, source.name, sink.name)

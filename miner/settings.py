@@ -1,0 +1,69 @@
+"""Settings: a flag, then `PROCESSION_…`, then `procession.toml`, then the default. Read here only."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass, fields
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from miner.errors import InputError, UnknownNameError
+
+FILE = "procession.toml"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a person can set once for all commands."""
+
+    store: str = "procession-store"
+    """Folder of the event store."""
+    memory_limit: str = "2GB"
+    """Most memory that the engine takes before it spills to disk."""
+    threads: int = 0
+    """Threads of the engine; 0 means one per core."""
+    query_seconds: int = 60
+    """A query that runs longer is stopped."""
+    wait_seconds: float = 30
+    """How long a command waits for another one that is writing."""
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process.
+
+    Raises InputError when `procession.toml` cannot be read or a value has the wrong type, and
+    UnknownNameError for a key that does not exist.
+    """
+    found = _from_file(Path(FILE))
+    for field in fields(Settings):
+        text = os.environ.get(f"PROCESSION_{field.name.upper()}")
+        if text:
+            found[field.name] = text
+    kinds = {field.name: type(field.default) for field in fields(Settings)}
+    return Settings(**{key: _typed(key, value, kinds[key]) for key, value in found.items()})
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{FILE} cannot be read: {error}.", hint="Correct that line.") from error
+    known = [field.name for field in fields(Settings)]
+    for key in found:
+        if key not in known:
+            raise UnknownNameError(f"setting in {FILE}", key, known)
+    return found
+
+
+def _typed(key: str, value: Any, kind: type) -> Any:
+    try:
+        return kind(value)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"The setting {key} cannot be {value!r}.", hint=f"Give a value like {kind(30)!r}."
+        ) from error

@@ -1,0 +1,1 @@
+"""Small logs of five processes, the workflows they were modelled as, and a catalogue."""
