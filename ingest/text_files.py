@@ -49,21 +49,24 @@ class Survey:
     """Returns followed by a newline."""
     blank_lines: int = 0
     nuls: int = 0
-    last: bytes = b""
+    last: bytes = b"\n"
+    """The last two bytes, as if a line had ended before the text."""
 
     def add(self, chunk: bytes) -> None:
-        joined = (self.last or b"\n") + chunk
+        joined = self.last + chunk
         self.size += len(chunk)
         self.newlines += chunk.count(b"\n")
+        self.nuls += chunk.count(b"\0")
         returns = chunk.count(b"\r")
         self.returns += returns
-        if returns or self.last == b"\r":
-            self.pairs += joined.count(b"\r\n")
-            self.blank_lines += len(re.findall(rb"(?<=\n)\r?\n|(?<=\r)\r", joined))
+        if returns or b"\r" in self.last:
+            self.pairs += joined[len(self.last) - 1 :].count(b"\r\n")
+            blank = re.finditer(rb"(?<=\n)\r?\n|(?<=\r)\r", joined)
+            self.blank_lines += sum(line.end() > len(self.last) for line in blank)
         elif b"\n\n" in joined:
-            self.blank_lines += len(re.findall(rb"(?<=\n)\n", joined))
-        self.nuls += chunk.count(b"\0")
-        self.last = chunk[-1:]
+            blank = re.finditer(rb"(?<=\n)\n", joined)
+            self.blank_lines += sum(line.end() > len(self.last) for line in blank)
+        self.last = joined[-2:]
 
     @property
     def line_ends(self) -> int:
@@ -220,6 +223,7 @@ def _declared(head: bytes, given: str | None) -> tuple[str | None, int, tuple[No
             return name, len(mark), () if name == "utf-8" else (note,)
     if given is not None:
         try:
+            "".encode(given)
             return codecs.lookup(given).name, 0, ()
         except LookupError:
             raise UnknownNameError("encoding", given, ENCODINGS) from None

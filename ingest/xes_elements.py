@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ingest.xes_json import nested_json
-from ingest.xes_xml import MAX_DEPTH, XmlTarget, local_name
+from ingest.xes_xml import MAX_DEPTH, XmlTarget, local_name, wrong_root
 from miner.errors import LogFormatError
 
 ATTRIBUTES = frozenset({"string", "date", "int", "float", "boolean", "id", "list", "container"})
@@ -111,10 +111,8 @@ class XesElements(XmlTarget):
         name = local_name(tag)
         if self.depth == LOG_DEPTH:
             if name != "log":
-                raise LogFormatError(
-                    f"{self.path} is not a XES file: its outermost element is <{name}>, not <log>.",
-                    hint="Check the format; object-centric logs are loaded with `load ocel`.",
-                )
+                hint = "Check the format; object-centric logs are loaded with `load ocel`."
+                raise wrong_root(self.path, name, "a XES file", hint)
         elif self.depth > MAX_DEPTH:
             raise LogFormatError(
                 f"{self.path} nests elements more than {MAX_DEPTH} deep.",

@@ -122,21 +122,30 @@ def traces(rows: Rows, header: Header, found: Found) -> pl.DataFrame:
 
     A trace without a name is called by its `identity:id` or else by its place in the file.
     """
-    flat = _attributes(rows, found)
+    flat = _without_odd_verdicts(_attributes(rows, found), found)
     keys = {header.key(standard): column for standard, column in TRACE_KEYS.items()}
-    verdict = (pl.col("key") == "procession:status") & ~pl.col("value").is_in(CASE_STATUS)
-    odd = flat.filter(verdict)["value"]
-    found.add("status", odd)
-    columns = _columns(flat.filter(~verdict.fill_null(False)), keys, len(rows.ends))
+    columns = _columns(flat, keys, len(rows.ends))
     identity = _columns(flat, {header.key("identity:id"): "id"}, len(rows.ends))["id"]
     number = pl.int_range(rows.first, rows.first + len(rows.ends))
-    shown = list(keys) if odd.is_empty() else [k for k in keys if k != "procession:status"]
     return columns.with_columns(
         number.alias("trace"),
         pl.col("case_id").is_null().alias("unnamed"),
         pl.coalesce("case_id", identity, pl.format("trace {}", number + 1)).alias("case_id"),
-        _json(flat, shown, len(rows.ends)).alias("case_attributes"),
+        _json(flat, list(keys), len(rows.ends)).alias("case_attributes"),
     ).select(TRACES.names()).match_to_schema(TRACES)
+
+
+def _without_odd_verdicts(flat: pl.DataFrame, found: Found) -> pl.DataFrame:
+    """A verdict that is none of CASE_STATUS becomes a further attribute."""
+    odd = (pl.col("key") == "procession:status") & ~pl.col("value").is_in(CASE_STATUS)
+    met = flat.filter(odd)["value"]
+    if met.is_empty():
+        return flat
+    found.add("status", met)
+    return flat.with_columns(
+        pl.when(odd).then(pl.lit("json")).otherwise("kind").alias("kind"),
+        pl.when(odd).then(quoted(pl.col("value"))).otherwise("value").alias("value"),
+    )
 
 
 def _attributes(rows: Rows, found: Found) -> pl.DataFrame:

@@ -102,7 +102,7 @@ def _nested(node: list[Any]) -> Any:
         return {"value": listed, "attributes": _members(further)} if further else listed
     if kind == "container":
         return _members(children)
-    plain = _scalar(kind, value)
+    plain = scalar(kind, value)
     return {"value": plain, "attributes": _members(children)} if children else plain
 
 
@@ -110,7 +110,8 @@ def _members(children: list[Any]) -> dict[str, Any]:
     return {child[1] or "": _nested(child) for child in children}
 
 
-def _scalar(kind: str, value: str | None) -> Any:
+def scalar(kind: str, value: str | None) -> Any:
+    """The value of an attribute as Python has it in JSON; null stays null."""
     if value is None:
         return None
     if kind == "int" and re.search(INTEGER, value, re.ASCII):

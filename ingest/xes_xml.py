@@ -31,7 +31,9 @@ class XmlTarget:
     def end(self, tag: str) -> None:
         raise NotImplementedError
 
-    def doctype(self, *_: str | None) -> NoReturn:
+    def doctype(self, name: str, *_: str | None) -> NoReturn:
+        if name.lower() == "html":
+            raise _web_page(self.path)
         raise LogFormatError(
             f"{self.path} declares a document type (<!DOCTYPE …>), which event logs never need.",
             hint="Remove the declaration, unless the file came from somebody you do not trust.",
@@ -49,13 +51,15 @@ def parse(path: Path, target: XmlTarget) -> None:
 
     Raises LogFormatError where the file is not well-formed to its last byte, is not in the encoding
     it declares, declares a document type, nests deeper than `MAX_DEPTH`, has an attribute above 10
-    million characters or nothing to tell for `MAX_GAP` bytes. Entities are not resolved, nothing is
-    fetched.
+    million characters or nothing to tell for `MAX_GAP` bytes. No entity is declared, so none is
+    resolved, and nothing is fetched.
     """
     target.path = path
+    # without "internal", libxml2 hands `&amp;` on as `&#38;`; with any document type refused,
+    # no entity but the five of XML is ever declared
     parser = etree.XMLParser(
         target=target,
-        resolve_entities=False,
+        resolve_entities="internal",
         load_dtd=False,
         no_network=True,
         huge_tree=False,
@@ -86,13 +90,26 @@ def local_name(tag: str) -> str:
     return tag.rpartition("}")[2]
 
 
+def wrong_root(path: Path, name: str, expected: str, hint: str) -> LogFormatError:
+    """The error for a file that is something else."""
+    if name.lower() == "html":
+        return _web_page(path)
+    return LogFormatError(
+        f"{path} is not {expected}: its outermost element is <{name}>.", hint=hint
+    )
+
+
+def _web_page(path: Path) -> LogFormatError:
+    return LogFormatError(
+        f"{path} is a web page, not an event log.",
+        hint="A download that needs a login often ends in such a page; fetch the file itself.",
+    )
+
+
 def _not_xml(path: Path, head: bytes, error: etree.XMLSyntaxError) -> LogFormatError:
     start = head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").lower()
     if start.startswith((b"<html", b"<!doctype html")):
-        return LogFormatError(
-            f"{path} is a web page, not an event log.",
-            hint="A download that needs a login often ends in such a page; fetch the file itself.",
-        )
+        return _web_page(path)
     if not start.startswith(b"<"):
         return LogFormatError(
             f"{path} is not XML: it starts with {start[:20]!r}.", hint="Check the file's format."

@@ -5,21 +5,31 @@ from __future__ import annotations
 import time
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 from miner.errors import InputError
-from miner.model.process_tree import TAU, Operator, ProcessTree, activity, tree
-from miner.model.workflow_net import Step, WorkflowNet, net_of
 
 Paths = Mapping[tuple[str | None, str | None], int]
 """Frequency of each pair of activities that follow each other; null is the start, or the end."""
 Variants = Mapping[tuple[str, ...], int]
 """Number of cases of each distinct sequence of activities."""
+PlainTree: TypeAlias = "str | tuple[str, tuple[PlainTree, ...]] | None"
+"""An activity, null for a silent step, or an operator (`->`, `X`, `+`, `*`) over children."""
+PlainStep = tuple[str | None, tuple[str, ...], tuple[str, ...]]
+"""A transition: its activity or null, and the places before and after it."""
 
 
-def inductive_tree_of_paths(paths: Paths, *, seconds: float = 60.0) -> ProcessTree:
+class PlainNet(NamedTuple):
+    """A net with one token in `source` at the start and in `sink` at the end."""
+
+    steps: list[PlainStep]
+    source: str
+    sink: str
+
+
+def inductive_tree_of_paths(paths: Paths, *, seconds: float = 60.0) -> PlainTree:
     """The process tree that the inductive miner finds in a directly-follows graph.
 
     Takes time by the number of activities, not of events. Does not leave out anything: filter the
@@ -38,12 +48,12 @@ def inductive_tree_of_paths(paths: Paths, *, seconds: float = 60.0) -> ProcessTr
         graph, starts, ends = _split({(codes[a], codes[b]): n for (a, b), n in paths.items()})
         parameters = _Deadline({"multiprocessing": False}, seconds)
         data = IMDataStructureDFG(InductiveDFG(DFG(graph, starts, ends), skip=False))
-        return _own_tree(IMD(parameters).apply(data, parameters), codes)
+        return _plain_tree(IMD(parameters).apply(data, parameters), codes)
 
 
 def inductive_tree_of_variants(
     variants: Variants, *, noise: float = 0.0, seconds: float = 60.0
-) -> ProcessTree:
+) -> PlainTree:
     """The process tree that the inductive miner finds in variants with their numbers of cases.
 
     With `noise` 0 every variant fits the tree (IM); above, what is rarer than this share of the
@@ -62,7 +72,7 @@ def inductive_tree_of_variants(
         coded = Counter({tuple(codes[a] for a in trace): n for trace, n in variants.items()})
         parameters = _Deadline({"noise_threshold": noise, "multiprocessing": False}, seconds)
         miner = IMFUVCL(parameters) if noise > 0 else IMUVCL(parameters)
-        return _own_tree(miner.apply(IMDataStructureUVCL(coded), parameters), codes)
+        return _plain_tree(miner.apply(IMDataStructureUVCL(coded), parameters), codes)
 
 
 def heuristics_net(
@@ -73,7 +83,7 @@ def heuristics_net(
     *,
     noise: float = 0.05,
     dependency: float = 0.5,
-) -> WorkflowNet:
+) -> PlainNet:
     """The net that the heuristics miner finds; it may not be sound.
 
     `occurrences` counts the events of each activity, `at_distance_two` pairs of events with one
@@ -91,7 +101,7 @@ def heuristics_net(
         graph, starts, ends = _split({(codes[a], codes[b]): n for (a, b), n in paths.items()})
         found = apply_heu_dfg(
             graph,
-            activities=sorted(codes[name] for name in occurrences),
+            activities=[code for code in codes.values() if code is not None],
             activities_occurrences={codes[name]: n for name, n in occurrences.items()},
             start_activities=starts,
             end_activities=ends,
@@ -104,7 +114,7 @@ def heuristics_net(
             },
         )
         net, initial, final = converter.apply(found)
-        return _own_net(net, initial, final, codes)
+        return _plain_net(net, initial, final, codes)
 
 
 @contextmanager
@@ -115,7 +125,7 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _codes(names: Any) -> dict[str | None, str | None]:
+def _codes(names: Iterable[str | None]) -> dict[str | None, str | None]:
     """Plain codes for names, in the same order, so that no name can be mistaken for syntax.
 
     Order matters: pm4py tries activities, and breaks ties, in the order of their names.
@@ -164,13 +174,13 @@ class _Deadline(dict[str, Any]):
         return super().__iter__()
 
 
-def _own_tree(found: Any, codes: Mapping[str | None, str | None]) -> ProcessTree:
+def _plain_tree(found: Any, codes: Mapping[str | None, str | None]) -> PlainTree:
     """pm4py's tree, tidied by pm4py (order of children included), as plain data."""
     from pm4py.objects.process_tree.utils import generic
 
     folded = generic.fold(found)
     if folded is None:
-        return TAU
+        return None
     names = {code: name for name, code in codes.items()}
     _rename(folded, names)
     generic.tree_sort(folded)
@@ -183,18 +193,19 @@ def _rename(node: Any, names: Mapping[str | None, str | None]) -> None:
         _rename(child, names)
 
 
-def _copied(node: Any) -> ProcessTree:
+def _copied(node: Any) -> PlainTree:
     if node.operator is None:
-        return TAU if node.label is None else activity(node.label)
-    return tree(Operator(node.operator.value), *map(_copied, node.children))
+        label: str | None = node.label
+        return label
+    return node.operator.value, tuple(map(_copied, node.children))
 
 
-def _own_net(
+def _plain_net(
     net: Any, initial: Any, final: Any, codes: Mapping[str | None, str | None]
-) -> WorkflowNet:
+) -> PlainNet:
     names = {code: name for name, code in codes.items()}
     steps = [
-        Step(
+        (
             names[transition.label],
             tuple(sorted(arc.source.name for arc in transition.in_arcs)),
             tuple(sorted(arc.target.name for arc in transition.out_arcs)),
@@ -203,4 +214,4 @@ def _own_net(
     ]
     steps.sort(key=str)
     (source,), (sink,) = initial, final
-    return net_of(steps, source.name, sink.name)
+    return PlainNet(steps, source.name, sink.name)

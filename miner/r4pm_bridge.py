@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import polars as pl
-
-from miner.model.workflow_net import Marking, WorkflowNet
 
 _UNIT_COSTS = {
     "log_move_cost": 1,
@@ -17,54 +16,91 @@ _UNIT_COSTS = {
     "silent_move_cost": 0,
     "sync_move_cost": 0,
 }
-_FIRST_BATCH = 16
+_FIRST_BATCH = 8
+_MOST_STATES = (10_000, 100_000, 1_000_000)
+"""A search is given up after so many; those that were are tried again with more."""
 
 Trace = tuple[str, ...]
 
 
-def alignment_costs(
-    net: WorkflowNet,
-    traces: Sequence[Trace],
-    *,
-    seconds: float,
-    most_states: int = 300_000,
-) -> dict[Trace, int]:
-    """The cost of an optimal alignment with `net` for the traces that could be aligned.
+class PlainNet(NamedTuple):
+    """A Petri net: activity or null of each transition, arcs with weights, tokens by place."""
+
+    places: Sequence[str]
+    transitions: Mapping[str, str | None]
+    arcs: Sequence[tuple[str, str, int]]
+    initial: Mapping[str, int]
+    final: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """An optimal alignment of a trace: its cost and the events that model and trace agree on."""
+
+    cost: int
+    matched: tuple[str, ...]
+
+
+def alignments(net: PlainNet, traces: Sequence[Trace], *, seconds: float) -> dict[Trace, Alignment]:
+    """An optimal alignment with `net` for each of the traces that could be aligned.
 
     A cost of 1 for each event that the model does not allow there and for each activity that the
-    model asks for and the trace lacks. Works through `traces` in order until `seconds` are over
-    (a batch that was begun is finished) and skips a trace whose search meets more than
-    `most_states` states; neither is in the result. Empty traces are never in the result.
+    model asks for and the trace lacks. Traces that are cheap to align come first, in the order of
+    `traces`; those that could not be aligned in about `seconds`, or without meeting more than a
+    million states, are not in the result. Empty traces never are.
 
     Source: Adriansyah, Aligning Observed and Modeled Behavior (2014), as r4pm implements it.
     """
-    from r4pm.bindings.conformance.case_centric.alignments import align_variants
-
-    codes = _codes(net, traces)
-    model = _r4pm_net(net, codes)
-    names = {code: name for name, code in codes.items()}
-    options = {"cost_fn": _UNIT_COSTS, "max_states": most_states}
+    search = _Search(net, traces, time.monotonic() + seconds)
     waiting = [trace for trace in dict.fromkeys(traces) if trace]
-    costs: dict[Trace, int] = {}
-    end = time.monotonic() + seconds
-    size, begin = _FIRST_BATCH, 0
-    while begin < len(waiting) and time.monotonic() < end:
-        batch = waiting[begin : begin + size]
-        started = time.monotonic()
-        with _Projection(batch, codes) as projection:
-            found = align_variants(model, projection, options)
-        for variant in found:
+    found: dict[Trace, Alignment] = {}
+    for most_states in _MOST_STATES:
+        found.update(search.run([trace for trace in waiting if trace not in found], most_states))
+    return found
+
+
+class _Search:
+    """Alignments in batches that are as large as the time left allows: none can be interrupted."""
+
+    def __init__(self, net: PlainNet, traces: Sequence[Trace], end: float) -> None:
+        self._codes = _codes(net, traces)
+        self._names = {code: name for name, code in self._codes.items()}
+        self._net = _r4pm_net(net, self._codes)
+        self._end = end
+
+    def run(self, traces: Sequence[Trace], most_states: int) -> dict[Trace, Alignment]:
+        found: dict[Trace, Alignment] = {}
+        size, begin = _FIRST_BATCH, 0
+        while begin < len(traces) and time.monotonic() < self._end:
+            batch = traces[begin : begin + size]
+            started = time.monotonic()
+            found.update(self._batch(batch, most_states))
+            begin += len(batch)
+            now = time.monotonic()
+            affordable = len(batch) * (self._end - now) / 2 / max(now - started, 1e-6)
+            size = max(_FIRST_BATCH, min(8 * size, int(affordable)))
+        return found
+
+    def _batch(self, traces: Sequence[Trace], most_states: int) -> dict[Trace, Alignment]:
+        from r4pm.bindings.conformance.case_centric.alignments import align_variants
+
+        options: Any = {"cost_fn": _UNIT_COSTS, "max_states": most_states}
+        with _Projection(traces, self._codes) as projection:
+            variants = align_variants(self._net, projection, options)
+        found = {}
+        for variant in variants:
             if "Ok" in variant["result"]:
-                trace = tuple(names[code] for code in variant["activities"])
-                costs[trace] = variant["result"]["Ok"]["cost"]
-        begin += size
-        now = time.monotonic()
-        affordable = int(len(batch) * (end - now) / max(now - started, 1e-6))
-        size = max(_FIRST_BATCH, min(8 * size, affordable))
-    return costs
+                trace = tuple(self._names[code] for code in variant["activities"])
+                found[trace] = _alignment(trace, variant["result"]["Ok"])
+        return found
 
 
-def shortest_trace(net: WorkflowNet, *, most_states: int = 300_000) -> int | None:
+def _alignment(trace: Trace, found: Mapping[str, Any]) -> Alignment:
+    both = (move["SyncMove"] for move in found["moves"] if "SyncMove" in move)
+    return Alignment(found["cost"], tuple(trace[move["trace_event_index"]] for move in both))
+
+
+def shortest_trace(net: PlainNet, *, most_states: int = 300_000) -> int | None:
     """The number of activities of the shortest trace that `net` allows.
 
     Null when the net cannot get from its initial to its final marking, or when finding out takes
@@ -73,8 +109,9 @@ def shortest_trace(net: WorkflowNet, *, most_states: int = 300_000) -> int | Non
     from r4pm.bindings.conformance.case_centric.alignments import align_empty_trace
 
     model = _r4pm_net(net, _codes(net, ()))
+    options: Any = {"cost_fn": _UNIT_COSTS, "max_states": most_states}
     try:
-        found = align_empty_trace(model, {"cost_fn": _UNIT_COSTS, "max_states": most_states})
+        found = align_empty_trace(model, options)
     except TypeError as error:  # r4pm reports a failed search this way
         if "SearchError" in str(error):
             return None
@@ -111,37 +148,37 @@ class _Projection:
             r4pm.remove_item(item)
 
 
-def _codes(net: WorkflowNet, traces: Sequence[Trace]) -> dict[str, str]:
-    names = dict.fromkeys(net.labels())
+def _codes(net: PlainNet, traces: Sequence[Trace]) -> dict[str, str]:
+    names = {label: None for label in net.transitions.values() if label is not None}
     for trace in traces:
         names.update(dict.fromkeys(trace))
     return {name: f"a{number}" for number, name in enumerate(names)}
 
 
-def _r4pm_net(net: WorkflowNet, codes: Mapping[str, str]) -> dict[str, Any]:
+def _r4pm_net(net: PlainNet, codes: Mapping[str, str]) -> Any:
     """r4pm wants UUIDs for places and transitions."""
-    nodes = (*net.places, *(transition.id for transition in net.transitions))
+    nodes = (*net.places, *net.transitions)
     ids = {node: str(UUID(int=number)) for number, node in enumerate(nodes)}
     places = set(net.places)
 
-    def tokens(marking: Marking) -> dict[str, int]:
-        return {ids[place]: count for place, count in marking}
+    def tokens(marking: Mapping[str, int]) -> dict[str, int]:
+        return {ids[place]: count for place, count in marking.items()}
 
     return {
         "places": {ids[place]: {"id": ids[place]} for place in net.places},
         "transitions": {
-            ids[t.id]: {"id": ids[t.id], "label": None if t.label is None else codes[t.label]}
-            for t in net.transitions
+            ids[node]: {"id": ids[node], "label": None if label is None else codes[label]}
+            for node, label in net.transitions.items()
         },
         "arcs": [
             {
                 "from_to": {
-                    "type": "PlaceTransition" if arc.source in places else "TransitionPlace",
-                    "nodes": [ids[arc.source], ids[arc.target]],
+                    "type": "PlaceTransition" if source in places else "TransitionPlace",
+                    "nodes": [ids[source], ids[target]],
                 },
-                "weight": arc.weight,
+                "weight": weight,
             }
-            for arc in net.arcs
+            for source, target, weight in net.arcs
         ],
         "initial_marking": tokens(net.initial),
         "final_markings": [tokens(net.final)],

@@ -38,14 +38,16 @@ def _widest(paths: Paths) -> set[tuple[Node, Node]]:
         if target is not None:
             ways[source].append((target, frequency))
     used: dict[str, tuple[Node, Node]] = {}
-    waiting: list[tuple[int, str, str | None]] = [(-n, b, None) for b, n in ways[None]]
+    waiting: list[tuple[int, str, str, Node]] = [
+        (-frequency, target, "", None) for target, frequency in ways[None]
+    ]
     heapq.heapify(waiting)
     while waiting:
-        width, activity, before = heapq.heappop(waiting)
+        width, activity, _, before = heapq.heappop(waiting)
         if activity in used:
             continue
         used[activity] = (before, activity)
         for target, frequency in ways[activity]:
             if target not in used:
-                heapq.heappush(waiting, (max(width, -frequency), target, activity))
+                heapq.heappush(waiting, (max(width, -frequency), target, activity, activity))
     return set(used.values())

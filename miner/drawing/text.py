@@ -18,6 +18,8 @@ _WIDTHS = (
 _OTHER = 700
 _WIDE = 1_100
 _BOLD = 1.11
+# Screens round the width of each glyph to whole pixels.
+_ROUNDING = 1.04
 _JOINERS = "\u200c\u200d"
 _ELLIPSIS = "…"
 # Scripts DejaVu has no glyphs for: South and South-East Asian, CJK, emoji.
@@ -60,7 +62,7 @@ def needs_system_fonts(text: str) -> bool:
 def width(text: str, size: float, *, bold: bool = False) -> float:
     """About how wide `text` is in pixels at font size `size`, rather too much than too little."""
     total = sum(_width(char) for char in text)
-    return total * size / 1_000 * (_BOLD if bold else 1)
+    return total * size / 1_000 * _ROUNDING * (_BOLD if bold else 1)
 
 
 def _width(char: str) -> int:
@@ -92,7 +94,7 @@ def fitted(text: str, size: float, limit: float, *, lines: int, bold: bool = Fal
 
 def _fits(text: str, size: float, limit: float, bold: bool) -> int:
     """How many characters of `text` fit into `limit`, at least one."""
-    room = limit * 1_000 / size / (_BOLD if bold else 1)
+    room = limit * 1_000 / size / _ROUNDING / (_BOLD if bold else 1)
     for index, char in enumerate(text):
         room -= _width(char)
         if room < 0:

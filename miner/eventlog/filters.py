@@ -170,8 +170,10 @@ def _status(value: str) -> Parameters:
     return {"value": wanted}
 
 
-def _activities(value: str) -> Parameters:
-    return {"value": [name.strip() for name in value.split(">")]}
+def _variant(value: str) -> Parameters:
+    if value.strip().isdecimal():
+        return {"rank": int(value), "activities": None}
+    return {"rank": None, "activities": [name.strip() for name in value.split(">")]}
 
 
 _WITH_ACTIVITY = """
@@ -245,22 +247,31 @@ KINDS: dict[str, Kind] = {
             """, _pair,
         ),
         Kind(
-            "variant", "cases that ran exactly these activities", '"A>B>C"',
+            "variant", "cases of this variant: its rank, or its activities", 'N or "A>B>C"',
             """
+            with ranked as (
+                select variant_key, row_number() over (order by count(*) desc, variant_key) as rank
+                from "case"
+                semi join selected_case using (case_key)
+                group by variant_key
+            ),
+            wanted as (
+                select list(a.activity_key order by w.number) as keys
+                from (
+                    select unnest($activities::varchar[]) as name,
+                        unnest(range(len($activities::varchar[]))) as number
+                ) as w
+                left join activity as a on a.activity = w.name
+            )
             select case_key
             from "case"
-            semi join (
-                select variant_key
-                from variant
-                where activity_keys = list_transform(
-                    $value::varchar[],
-                    lambda name: list_extract(
-                        (select list(activity_key) from activity),
-                        list_position((select list(activity) from activity), name)
-                    )
+            where variant_key in (select variant_key from ranked where rank = $rank)
+                or variant_key in (
+                    select variant_key
+                    from variant
+                    where activity_keys = (select keys from wanted)
                 )
-            ) using (variant_key)
-            """, _activities,
+            """, _variant,
         ),
         Kind(
             "top-variants", "cases of the N most frequent variants", "N",
@@ -325,7 +336,7 @@ KINDS: dict[str, Kind] = {
                 and variant_extract(attributes, $key)::varchar = $value
             union
             select case_key
-            from recorded_event
+            from event_detail
             where attributes is not null
                 and variant_extract(attributes, $key)::varchar = $value
             """, _assignment,
@@ -344,7 +355,8 @@ KINDS: dict[str, Kind] = {
         ),
         Kind(
             "version", "cases that ran on this version of the workflow", "VERSION",
-            'select case_key from "case" where process_version = $value', _text,
+            'select case_key from "case" where version_key in '
+            "(select version_key from process_version where process_version = $value)", _text,
         ),
         Kind(
             "status", f"cases that are open, closed, or {', '.join(CASE_STATUS)}", "STATUS",
@@ -377,7 +389,8 @@ KINDS: dict[str, Kind] = {
         ),
         Kind(
             "error", "cases with an error of this type", "TYPE",
-            "select distinct case_key from activity_instance where error_type = $value", _text,
+            "select distinct case_key from activity_instance where error_key in "
+            "(select error_key from error where error_type = $value)", _text,
         ),
     )
 }  # fmt: skip

@@ -65,9 +65,9 @@ THOROUGH = {
         select count(*), count(distinct (process_key, activity)) from activity
     """,
     "an event with an id is there once": """
-        select count(event_id), count(distinct (process_key, source, event_id))
+        select count(event_id), count(distinct (process_key, event_id))
             filter (where event_id is not null)
-        from recorded_event
+        from event_detail
     """,
     "a variant is there once and has a case": """
         select
@@ -80,14 +80,15 @@ THOROUGH = {
 _INSTANCES = """
 select
     i.case_key, i.number, i.activity_key, i.next_activity_key, i.scheduled_at, i.started_at,
-    i.completed_at, i.status, i.attempt, i.retry, i.rework, i.resource_key, i.next_resource_key,
-    i.error_type, i.queue_time, i.waiting_time, i.service_time, i.next_time
+    i.completed_at, i.status, i.attempt, i.retry, i.rework,
+    i.self_loop, i.redo, i.resource_key, i.next_resource_key,
+    i.error_key, i.waiting_time, i.service_time, i.next_time
 from {schema}.activity_instance as i
 """
 
 _CASES = """
 select
-    c.case_key, v.activity_keys, c.started_at, c.completed_at, c.status, c.process_version,
+    c.case_key, v.activity_keys, c.started_at, c.completed_at, c.status, c.version_key,
     c.first_activity_key, c.last_activity_key, c.cycle_time, c.processing_time, c.active_time,
     c.events, c.instances, c.failed_instances, c.retries, c.rework, c.interventions
 from {schema}."case" as c

@@ -14,19 +14,45 @@ from miner.eventlog.filters import KINDS, Condition, LogFilter
 from miner.eventlog.merge import merge
 from miner.eventlog.prepare import prepare_touched
 from miner.eventlog.staging import stage, unstage
-from miner.eventlog.writer import with_all_columns
+from miner.eventlog.writer import given_columns, with_all_columns
 
 _TABLES = {
     "case": "case_key",
     "activity_instance": "case_key",
     "recorded_event": "case_key",
+    "event_detail": "case_key",
     "case_identity": "case_key",
     "activity": None,
     "resource": None,
+    "error": None,
+    "process_version": None,
     "variant": None,
     "variant_path": None,
+    "load": None,
 }
 """What an analysis sees, and the column that the selection of cases narrows it by."""
+
+
+_RECORDS = """
+create or replace temp view records as
+select
+    exists (
+        select 1 from {source}.activity_instance
+        where process_key = {key} and started_at is not null
+    ) as starts,
+    exists (
+        select 1 from {source}.activity_instance
+        where process_key = {key} and status in ('failed', 'timed_out')
+    ) or exists (
+        select 1 from {source}.case_identity
+        where process_key = {key} and status is not null
+    ) or exists (select 1 from {source}.error where process_key = {key}) as failures,
+    exists (
+        select 1 from {source}.activity_instance
+        where process_key = {key} and attempt is not null
+    ) as attempts
+"""
+"""What the process records at all, whatever the filter: what it does not record is unknown."""
 
 
 class EventLog:
@@ -54,14 +80,15 @@ class EventLog:
         Columns that are missing are unknown. Rows with a `reason` are left out.
         """
         connection = engine.in_memory()
-        connection.register("given", with_all_columns(events))
+        connection.register("frame", with_all_columns(events))
         connection.execute("insert into process values (1, $1)", [process])
-        staged = stage(connection, "select columns(*) from given", process=process)
+        given = given_columns(events)
+        staged = stage(connection, "select columns(*) from frame", process=process, given=given)
         for cases in staged.ranges:
-            merge(connection, cases=cases, source="frame", load_id=1)
+            merge(connection, staged, cases=cases, source="frame", load_id=1)
             prepare_touched(connection)
         unstage(connection)
-        connection.unregister("given")
+        connection.unregister("frame")
         return cls(connection, process)
 
     def filter(self, condition: LogFilter) -> EventLog:
@@ -95,12 +122,10 @@ class EventLog:
     def row(self, sql: str, *, missing: bool = False, **parameters: Any) -> dict[str, Any] | None:
         """The one row of a SELECT, by column name."""
         with engine.translated():
-            relation = self._connection.sql(sql, params=parameters or None)
-            names, values = relation.columns, relation.fetchone()
-        if values is None and missing:
+            found: pl.DataFrame = self._connection.sql(sql, params=parameters or None).pl()
+        if missing and found.is_empty():
             return None
-        assert values is not None
-        return dict(zip(names, values, strict=True))
+        return found.row(0, named=True)
 
     def known(self, kind: Literal["activity", "resource"], name: str) -> str:
         """`name`, if the log has an activity or resource of that name; else UnknownNameError."""
@@ -125,10 +150,13 @@ class EventLog:
             assert catalog is not None
             source = '"' + catalog[0].replace('"', '""') + '".main'
             for table in _TABLES:
+                narrowed = "" if table == "load" else f"where process_key = {self._process_key:d}"
                 self._connection.execute(
-                    f'create or replace temp view "{table}" as '
-                    f'from {source}."{table}" where process_key = {self._process_key:d}'
+                    f'create or replace temp view "{table}" as from {source}."{table}" {narrowed}'
                 )
+            self._connection.execute(
+                _RECORDS.format(source=source, key=f"{self._process_key:d}")
+            )
             if self.condition:
                 self._select_cases(source)
 

@@ -6,7 +6,7 @@ import duckdb
 
 
 def pair(connection: duckdb.DuckDBPyConnection) -> None:
-    """Fill the table `paired` from `touched_event`, in the order of the cases.
+    """Lay the view `paired` over `touched_event`, in the order of the cases.
 
     Transitions that share an `instance_id` belong together. Without one, the n-th start of an
     activity in a case belongs to its n-th completion; a completion while nothing was running has no
@@ -18,12 +18,16 @@ def pair(connection: duckdb.DuckDBPyConnection) -> None:
         "select count(*) from (select distinct lifecycle from touched_event) "
         "where lifecycle <> 'complete'"
     ).fetchone()
-    connection.execute(_PAIRED if row and row[0] else _COMPLETIONS)
+    if row and row[0]:
+        connection.execute(_PAIRED)
+        connection.execute("create or replace temp view paired as from paired_instance")
+    else:
+        connection.execute(_COMPLETIONS)
 
 
 # `touched_event` is in the order of its cases already, and every event is an instance.
 _COMPLETIONS = """
-create or replace temp table paired as
+create or replace temp view paired as
 select
     process_key,
     case_key,
@@ -34,13 +38,13 @@ select
     'completed'::instance_status as status,
     attempt,
     resource_key,
-    error_type,
+    error_key,
     0::bigint as suspended_time
 from touched_event
 """
 
 _PAIRED = """
-create or replace temp table paired as
+create or replace temp table paired_instance as
 with transition as (
     select
         process_key,
@@ -52,7 +56,7 @@ with transition as (
         position,
         attempt,
         resource_key,
-        error_type,
+        error_key,
         case
             when lifecycle in ('scheduled', 'assigned') then 1
             when lifecycle = 'start' then 2
@@ -113,7 +117,7 @@ instance as (
         arg_max(lifecycle, timestamp) filter (where phase = 4) as ending,
         max(attempt) as attempt,
         arg_max(resource_key, (phase, timestamp)) as resource_key,
-        max(error_type) as error_type,
+        max(error_key) as error_key,
         coalesce(sum(epoch_us(next_at) - epoch_us(timestamp)) filter (where lifecycle = 'suspend'), 0)
             as suspended_time,
         max(position) as position
@@ -137,7 +141,7 @@ select
     end::instance_status as status,
     attempt,
     resource_key,
-    error_type,
+    error_key,
     suspended_time::bigint as suspended_time
 from instance
 order by case_key, completed_at nulls last, coalesce(started_at, scheduled_at), position, activity_key

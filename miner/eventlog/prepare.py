@@ -5,28 +5,29 @@ from __future__ import annotations
 import duckdb
 
 from miner.eventlog import pairing
+from miner.eventlog.merge import TOUCHED_EVENTS
 
 BATCH_CASES_EVENTS = 4_000_000
 
 
 def prepare_touched(connection: duckdb.DuckDBPyConnection) -> None:
-    """Derive the cases whose keys are in the table `touched` anew, inside the caller's transaction.
+    """Derive the cases of the table `touched_event` anew, inside the caller's transaction.
 
     An instance is *rework* when its activity was done in the case before and it is not a *retry*; a
     retry is an attempt after the first, as the source counts them, or, where it does not, the
-    attempt after a failed one of the same activity.
+    attempt after a failed one of the same activity. Rework directly after the same activity is a
+    *self-loop*; rework by another resource is a *redo*.
     """
     _forget_touched(connection)
-    connection.execute(_TOUCHED_EVENTS)
     pairing.pair(connection)
-    for statement in (_ORDERED, _VARIANT_OF_CASE, _NEW_VARIANTS, _NEW_PATHS):
+    for statement in (_ORDERED, _VARIANT_OF_CASE, _NEW_VARIANTS, _NEW_PATHS, _REPEATS, _INSTANCES):
         connection.execute(statement)
-    _count_attempts(connection)
-    for statement in (_INSTANCES, _OVERLAPPING, _WAITING_AFTER_OVERLAP, _ACTIVE, _CASES):
+    for statement in (_OVERLAPPING, _WAITING_AFTER_OVERLAP, _ACTIVE, _CASES):
         connection.execute(statement)
-    for table in ("touched_event", "paired", "ordered", "variant_of_case", "repeat_of_instance"):
-        connection.execute(f"drop table {table}")
-    for table in ("overlapping", "active_of_case"):
+    connection.execute("drop view paired")
+    for table in ("touched_event", "paired_instance", "ordered", "variant_of_case"):
+        connection.execute(f"drop table if exists {table}")
+    for table in ("repeat_of_instance", "overlapping", "active_of_case"):
         connection.execute(f"drop table {table}")
 
 
@@ -41,13 +42,16 @@ def rebuild(connection: duckdb.DuckDBPyConnection) -> int:
             "from recorded_event where case_key between $low and $high",
             {"low": low, "high": high},
         )
+        connection.execute(TOUCHED_EVENTS)
         prepare_touched(connection)
-    connection.execute("drop table if exists touched")
     row = connection.execute('select count(*) from "case"').fetchone()
     return int(row[0]) if row else 0
 
 
 def _forget_touched(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute(
+        "create or replace temp table touched as select distinct case_key from touched_event"
+    )
     row = connection.execute(
         'select count(*) from "case" semi join touched using (case_key)'
     ).fetchone()
@@ -71,11 +75,6 @@ def _forget_touched(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("drop table orphaned")
 
 
-def _count_attempts(connection: duckdb.DuckDBPyConnection) -> None:
-    """Which instances repeat an earlier one; looked for only in cases where an activity recurs."""
-    connection.execute(_REPEATS)
-
-
 _RANGES = """
 with counted as (
     select case_key, count(*) as events
@@ -92,26 +91,6 @@ select min(case_key), max(case_key)
 from running
 group by before // $size
 order by before // $size
-"""
-
-_TOUCHED_EVENTS = """
-create or replace temp table touched_event as
-select
-    process_key,
-    case_key,
-    activity_key,
-    lifecycle,
-    timestamp,
-    position,
-    instance_id,
-    attempt,
-    resource_key,
-    error_type,
-    process_version
-from recorded_event
-where case_key between (select min(case_key) from touched) and (select max(case_key) from touched)
-    and case_key in (select case_key from touched)
-order by case_key, timestamp, position, occurrence
 """
 
 # One streaming pass over instances in the order of their cases; no window here sorts.
@@ -135,6 +114,7 @@ select
     (sequence - max(case when first_of_case then sequence end)
         over (rows unbounded preceding) + 1)::integer as number,
     activity_key,
+    not has_next as last_of_case,
     case when has_next then following_activity_key end as next_activity_key,
     scheduled_at,
     started_at,
@@ -143,9 +123,8 @@ select
     attempt,
     resource_key,
     case when has_next then following_resource_key end as next_resource_key,
-    error_type,
+    error_key,
     suspended_time,
-    epoch_us(started_at) - epoch_us(scheduled_at) as queue_time,
     case when started_at <= completed_at
         then epoch_us(completed_at) - epoch_us(started_at) - suspended_time end as service_time,
     case when not first_of_case then preceding_completed_at end as preceding_completed_at,
@@ -217,6 +196,8 @@ earlier as (
         number,
         attempt,
         row_number() over same as occurrence,
+        lag(number) over same = number - 1 as directly,
+        lag(resource_key) over same <> resource_key as other_resource,
         lag(status) over same in ('failed', 'timed_out') as after_failure
     from ordered
     semi join recurring using (case_key)
@@ -226,7 +207,9 @@ select
     case_key,
     number,
     coalesce(attempt > 1, coalesce(after_failure, false)) as retry,
-    occurrence > 1 and not coalesce(attempt > 1, coalesce(after_failure, false)) as rework
+    not coalesce(attempt > 1, coalesce(after_failure, false)) as rework,
+    rework and directly as self_loop,
+    case when rework then other_resource end as redo
 from earlier
 where occurrence > 1
 order by case_key, number
@@ -247,17 +230,17 @@ select
     o.attempt,
     coalesce(r.retry, o.attempt > 1, false) as retry,
     coalesce(r.rework, false) as rework,
+    coalesce(r.self_loop, false) as self_loop,
+    r.redo,
     o.resource_key,
     o.next_resource_key,
-    o.error_type,
-    o.queue_time,
+    o.error_key,
     case when o.preceding_completed_at <= o.started_at
         then epoch_us(o.started_at) - epoch_us(o.preceding_completed_at) end as waiting_time,
     o.service_time,
     o.next_time
 from ordered as o
 left join repeat_of_instance as r using (case_key, number)
-order by o.case_key, o.number
 """
 
 # Work that overlaps its predecessor waited since the last completion before its own start.
@@ -322,7 +305,7 @@ with recorded as (
         min(timestamp) as started_at,
         max(timestamp) as completed_at,
         count(*)::integer as events,
-        arg_max(process_version, (timestamp, position)) as process_version,
+        arg_max(version_key, timestamp) as version_key,
         (count(*) filter (where lifecycle = 'retry' and resource_key in (
             select resource_key from resource where resource_kind = 'human'
         )))::integer as interventions
@@ -332,9 +315,9 @@ with recorded as (
 done as (
     select
         case_key,
-        arg_min(activity_key, number) as first_activity_key,
-        arg_max(activity_key, number) as last_activity_key,
-        arg_max(status, number) as last_status,
+        max(activity_key) filter (where number = 1) as first_activity_key,
+        max(activity_key) filter (where last_of_case) as last_activity_key,
+        max(status) filter (where last_of_case) as last_status,
         count(*)::integer as instances,
         count(*) filter (where status in ('failed', 'timed_out'))::integer as failed_instances,
         count(*) filter (where status in ('running', 'scheduled')) as open_instances,
@@ -366,7 +349,7 @@ select
         when d.last_status = 'cancelled' then 'cancelled'
         else 'completed'
     end as status,
-    e.process_version,
+    e.version_key,
     d.first_activity_key,
     d.last_activity_key,
     epoch_us(e.completed_at) - epoch_us(e.started_at) as cycle_time,

@@ -40,64 +40,9 @@ create table case_identity (
     attributes variant
 );
 
-create table recorded_event (
-    process_key smallint,
-    case_key integer,
-    activity_key integer,
-    lifecycle lifecycle,
-    lifecycle_source varchar,
-    timestamp timestamp,
-    position bigint,
-    occurrence integer,
-    event_id varchar,
-    instance_id varchar,
-    attempt integer,
-    resource_key integer,
-    error_type varchar,
-    error_message varchar,
-    process_version varchar,
-    attributes variant,
-    version bigint,
-    source varchar,
-    load_id integer
-);
+create table error (process_key smallint, error_key integer, error_type varchar);
 
-create table event_history as
-select *, null::integer as replaced_by from recorded_event where false;
-
-create view event as
-select
-    p.process,
-    c.case_id,
-    coalesce(
-        e.event_id,
-        md5(concat_ws(chr(31), c.case_id, a.activity, coalesce(e.lifecycle_source, e.lifecycle::varchar),
-            epoch_us(e.timestamp), coalesce(r.resource, ''), e.occurrence))
-    ) as event_id,
-    a.activity,
-    a.activity_id,
-    e.instance_id,
-    e.lifecycle::varchar as lifecycle,
-    e.lifecycle_source,
-    e.timestamp,
-    e.position,
-    e.attempt,
-    r.resource,
-    r.resource_kind,
-    e.error_type,
-    e.error_message,
-    e.process_version,
-    e.attributes,
-    e.version,
-    e.source,
-    e.load_id,
-    e.process_key,
-    e.case_key
-from recorded_event as e
-join process as p using (process_key)
-join case_identity as c using (case_key)
-join activity as a using (activity_key)
-left join resource as r using (resource_key);
+create table process_version (process_key smallint, version_key integer, process_version varchar);
 
 create table load (
     load_id integer,
@@ -121,6 +66,78 @@ create table load (
     seconds double,
     code_version varchar
 );
+
+create table recorded_event (
+    process_key smallint,
+    case_key integer,
+    event_key bigint,
+    activity_key integer,
+    lifecycle lifecycle,
+    timestamp timestamp,
+    position bigint,
+    occurrence integer,
+    attempt integer,
+    resource_key integer,
+    error_key integer,
+    version_key integer,
+    load_id integer
+);
+
+-- What only some events have; one row per event that has any of it.
+create table event_detail (
+    process_key smallint,
+    case_key integer,
+    event_key bigint,
+    event_id varchar,
+    instance_id varchar,
+    lifecycle_source varchar,
+    error_message varchar,
+    attributes variant,
+    version bigint
+);
+
+create view event as
+select
+    p.process,
+    c.case_id,
+    coalesce(
+        d.event_id,
+        md5(concat_ws(chr(31), c.case_id, a.activity,
+            coalesce(d.lifecycle_source, e.lifecycle::varchar), epoch_us(e.timestamp),
+            coalesce(r.resource, ''), e.occurrence))
+    ) as event_id,
+    a.activity,
+    a.activity_id,
+    d.instance_id,
+    e.lifecycle::varchar as lifecycle,
+    d.lifecycle_source,
+    e.timestamp,
+    e.position,
+    e.attempt,
+    r.resource,
+    r.resource_kind,
+    x.error_type,
+    d.error_message,
+    v.process_version,
+    d.attributes,
+    d.version,
+    l.source,
+    e.load_id,
+    e.process_key,
+    e.case_key,
+    e.event_key
+from recorded_event as e
+join process as p on p.process_key = e.process_key
+join case_identity as c on c.case_key = e.case_key
+join activity as a on a.activity_key = e.activity_key
+left join event_detail as d on d.event_key = e.event_key
+left join resource as r on r.resource_key = e.resource_key
+left join error as x on x.error_key = e.error_key
+left join process_version as v on v.version_key = e.version_key
+left join load as l on l.load_id = e.load_id;
+
+create table event_history as
+select columns(*), null::integer as replaced_by from event where false;
 
 create table rejected (
     load_id integer,
@@ -147,10 +164,11 @@ create table activity_instance (
     attempt integer,
     retry boolean,
     rework boolean,
+    self_loop boolean,
+    redo boolean,
     resource_key integer,
     next_resource_key integer,
-    error_type varchar,
-    queue_time bigint,
+    error_key integer,
     waiting_time bigint,
     service_time bigint,
     next_time bigint
@@ -163,7 +181,7 @@ create table "case" (
     started_at timestamp,
     completed_at timestamp,
     status case_status,
-    process_version varchar,
+    version_key integer,
     first_activity_key integer,
     last_activity_key integer,
     cycle_time bigint,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import duckdb
 
 from miner.eventlog import lifecycle
-from miner.eventlog.schema import CASE_STATUS
+from miner.eventlog.schema import BATCH, CASE_STATUS
 
 BATCH_EVENTS = 4_000_000
 """Events of one transaction: bounds the memory of a load of any length."""
+
+DETAILS = ("event_id", "instance_id", "lifecycle_source", "error_message", "attributes", "version")
+"""Columns of `event_detail`: what only some sources give."""
 
 
 @dataclass(frozen=True)
@@ -21,37 +24,51 @@ class Staged:
     read: int
     rejected: int
     duplicate: int
+    cases: int
     ranges: tuple[tuple[int, int], ...]
     """Ranges of case keys, both ends included, each small enough for one transaction."""
+    details: tuple[str, ...]
+    """The columns of `event_detail` that the source gives."""
+    keyed: tuple[str, ...]
+    """The optional columns of `recorded_event` that the source gives."""
     transitions: dict[str, str]
     """The lifecycle words found and what they were taken for."""
 
 
-def stage(connection: duckdb.DuckDBPyConnection, select: str, *, process: str) -> Staged:
+def stage(
+    connection: duckdb.DuckDBPyConnection,
+    select: str,
+    *,
+    process: str,
+    given: Collection[str] | None = None,
+) -> Staged:
     """Bring the rows of `select`, which has the columns of `BATCH`, into the staging tables.
 
-    New names get their keys here, so this runs inside the transaction of the first batch, or in
-    one of its own: a key without events changes nothing that anybody sees.
+    `given` names the columns that may hold something, by default all; the others cost nothing. New
+    names get their keys here, so this runs inside a transaction: a key without events changes
+    nothing that anybody sees.
     """
+    columns = frozenset(BATCH if given is None else given)
     connection.execute(f"create or replace temp view incoming as {select}")
-    _add_names(connection, process)
-    transitions = _map_lifecycle(connection)
+    _add_names(connection, process, columns)
+    transitions = _map_lifecycle(connection) if "lifecycle" in columns else {}
+    details = _details(columns, transitions)
     connection.execute("drop table if exists staged")
-    connection.execute(_STAGED, {"process": process})
+    connection.execute(_staged(columns, details), {"process": process})
     connection.execute(
         "create or replace temp table staged_rejected as "
         "select process, reason, record from incoming where reason is not null"
     )
-    _stage_cases(connection, process)
-    duplicate = _drop_repeated_ids(connection)
-    _number_repeats(connection)
-    (kept,) = _row(connection, "select count(*) from staged")
-    (rejected,) = _row(connection, "select count(*) from staged_rejected")
+    duplicate = _drop_repeated_ids(connection) if "event_id" in details else 0
+    _stage_cases(connection, process, columns)
     return Staged(
-        read=kept + duplicate + rejected,
-        rejected=rejected,
+        read=_count(connection, "staged") + duplicate + _count(connection, "staged_rejected"),
+        rejected=_count(connection, "staged_rejected"),
         duplicate=duplicate,
+        cases=_count(connection, "staged_case"),
         ranges=tuple(_ranges(connection)),
+        details=details,
+        keyed=tuple(key for column, (key, _) in _KEYED.items() if column in columns),
         transitions=transitions,
     )
 
@@ -63,11 +80,19 @@ def unstage(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("drop view if exists incoming")
 
 
-def _add_names(connection: duckdb.DuckDBPyConnection, process: str) -> None:
+def _add_names(
+    connection: duckdb.DuckDBPyConnection, process: str, columns: Collection[str]
+) -> None:
     parameters = {"process": process}
-    connection.execute(_NEW_PROCESSES, parameters)
-    for statement in (_NEW_ACTIVITIES, _NEW_RESOURCES, _NEW_CASES):
+    for statement in (_NEW_PROCESSES, _NEW_ACTIVITIES, _NEW_CASES):
         connection.execute(statement, parameters)
+    if "resource" in columns or "resource_kind" in columns:
+        connection.execute(_NEW_RESOURCES, parameters)
+    if "error_type" in columns:
+        connection.execute(_new_names("error", "error_key", "error_type"), parameters)
+    if "process_version" in columns:
+        sql = _new_names("process_version", "version_key", "process_version")
+        connection.execute(sql, parameters)
 
 
 def _map_lifecycle(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
@@ -75,67 +100,142 @@ def _map_lifecycle(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
         "select distinct lifecycle from incoming where lifecycle is not null order by lifecycle"
     ).fetchall()
     found = lifecycle.mapping(word for (word,) in words)
-    connection.execute("create or replace temp table lifecycle_word (word varchar, meaning lifecycle)")
+    connection.execute(
+        "create or replace temp table lifecycle_word (word varchar, meaning lifecycle)"
+    )
     for word, meaning in found.items():
         connection.execute("insert into lifecycle_word values ($1, $2)", [word, meaning])
     return found
 
 
-def _stage_cases(connection: duckdb.DuckDBPyConnection, process: str) -> None:
-    connection.execute("drop table if exists staged_case")
+def _details(columns: Collection[str], transitions: dict[str, str]) -> tuple[str, ...]:
+    renamed = any(word != meaning for word, meaning in transitions.items())
+    return tuple(
+        name
+        for name in DETAILS
+        if (renamed if name == "lifecycle_source" else name in columns)
+    )
+
+
+# Optional columns of an event that are keys: the column that gives it, its name, its expression.
+_KEYED = {
+    "attempt": ("attempt", "i.attempt"),
+    "resource": ("resource_key", "r.resource_key"),
+    "error_type": ("error_key", "x.error_key"),
+    "process_version": ("version_key", "v.version_key"),
+}
+
+_DETAIL = {
+    "lifecycle_source": "nullif(i.lifecycle, w.meaning::varchar)",
+    "attributes": "i.attributes::json::variant",
+}
+
+_JOINS = {
+    "lifecycle": "left join lifecycle_word as w on w.word = i.lifecycle",
+    "resource": """left join resource as r
+    on r.process_key = p.process_key
+    and r.resource is not distinct from i.resource
+    and r.resource_kind is not distinct from i.resource_kind""",
+    "error_type": """left join error as x
+    on x.process_key = p.process_key and x.error_type = i.error_type""",
+    "process_version": """left join process_version as v
+    on v.process_key = p.process_key and v.process_version = i.process_version""",
+}
+
+
+def _staged(columns: Collection[str], details: Collection[str]) -> str:
+    """The statement that makes `staged`; only fixed names of columns go into its text."""
+    meaning = "coalesce(w.meaning, 'complete')" if "lifecycle" in columns else "'complete'"
+    selected = [
+        f"{expression if column in columns else 'null::integer'} as {key}"
+        for column, (key, expression) in _KEYED.items()
+    ]
+    selected += [f"{_DETAIL.get(name, f'i.{name}')} as {name}" for name in details]
+    joins = [join for column, join in _JOINS.items() if column in columns]
+    return f"""
+create temp table staged as
+select
+    c.process_key,
+    c.case_key,
+    a.activity_key,
+    {meaning}::lifecycle as lifecycle,
+    i.timestamp,
+    coalesce(i.position, 0) as position,
+    {", ".join(selected)}
+from (
+    select coalesce(process, $process) as process, columns(* exclude (process, reason, record))
+    from incoming
+    where reason is null
+) as i
+join process as p on p.process = i.process
+join case_identity as c on c.process_key = p.process_key and c.case_id = i.case_id
+join activity as a on a.process_key = p.process_key and a.activity = i.activity
+{" ".join(joins)}
+"""
+
+
+def _stage_cases(
+    connection: duckdb.DuckDBPyConnection, process: str, columns: Collection[str]
+) -> None:
     connection.execute(
-        "create temp table staged_case as "
+        "create or replace temp table staged_case as "
         "select case_key, count(*) as events from staged group by case_key"
     )
     connection.execute("drop table if exists staged_fact")
-    connection.execute(_STAGED_FACTS, {"process": process, "statuses": list(CASE_STATUS)})
+    facts = {"parent_case_id", "root_case_id", "case_status", "case_attributes"}
+    wanted = "" if facts & set(columns) else "limit 0"
+    connection.execute(
+        _STAGED_FACTS + wanted, {"process": process, "statuses": list(CASE_STATUS)}
+    )
 
 
 def _drop_repeated_ids(connection: duckdb.DuckDBPyConnection) -> int:
     """Of events with the same id keep the newest version; how many went."""
-    (repeated,) = _row(connection, _REPEATED_IDS)
-    if not repeated:
+    version = "version" if _has_column(connection, "version") else "null"
+    row = connection.execute(_REPEATED_IDS).fetchone()
+    if not row or not row[0]:
         return 0
-    (before,) = _row(connection, "select count(*) from staged")
-    connection.execute(_KEEP_NEWEST)
+    before = _count(connection, "staged")
+    connection.execute(_KEEP_NEWEST.replace("version", version))
     connection.execute("drop table staged")
     connection.execute("alter table staged_newest rename to staged")
-    (after,) = _row(connection, "select count(*) from staged")
-    return int(before - after)
+    return before - _count(connection, "staged")
 
 
-def _number_repeats(connection: duckdb.DuckDBPyConnection) -> None:
-    """Tell equal events without an id apart by counting them, so that real repeats survive."""
-    connection.execute(_TIES)
-    (ties,) = _row(connection, "select count(*) from tie")
-    if ties:
-        connection.execute(_OCCURRENCES)
-    connection.execute("drop table tie")
+def _has_column(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
+    return name in connection.sql("from staged limit 0").columns
 
 
 def _ranges(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[int, int]]:
-    found = connection.execute(
-        """
-        with running as (
-            select
-                case_key,
-                sum(events) over (order by case_key rows unbounded preceding) - events as before
-            from staged_case
-        )
-        select min(case_key), max(case_key)
-        from running
-        group by before // $size
-        order by before // $size
-        """,
-        {"size": BATCH_EVENTS},
-    ).fetchall()
-    yield from found
+    yield from connection.execute(_CASE_RANGES, {"size": BATCH_EVENTS}).fetchall()
 
 
-def _row(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[int, ...]:
-    row = connection.execute(sql).fetchone()
+def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
+    row = connection.execute(f"select count(*) from {table}").fetchone()
     assert row is not None
-    return row
+    return int(row[0])
+
+
+def _new_names(table: str, key: str, name: str) -> str:
+    """The statement that gives keys to names of `incoming` that have none yet."""
+    return f"""
+insert into {table}
+select
+    process_key,
+    (select coalesce(max({key}), 0) from {table}) + row_number() over (order by process_key, {name}),
+    {name}
+from (
+    select distinct p.process_key, i.{name}
+    from (
+        select coalesce(process, $process) as process, {name}
+        from incoming
+        where {name} is not null
+    ) as i
+    join process as p using (process)
+)
+anti join {table} using (process_key, {name})
+order by process_key, {name}
+"""
 
 
 _NEW_PROCESSES = """
@@ -221,41 +321,6 @@ anti join case_identity using (process_key, case_id)
 order by first_position, case_id
 """
 
-_STAGED = """
-create temp table staged as
-select
-    c.process_key,
-    c.case_key,
-    a.activity_key,
-    coalesce(w.meaning, 'complete') as lifecycle,
-    nullif(i.lifecycle, w.meaning::varchar) as lifecycle_source,
-    i.timestamp,
-    coalesce(i.position, 0) as position,
-    1::integer as occurrence,
-    i.event_id,
-    i.instance_id,
-    i.attempt,
-    r.resource_key,
-    i.error_type,
-    i.error_message,
-    i.process_version,
-    i.attributes::json::variant as attributes,
-    i.version
-from (
-    select coalesce(process, $process) as process, columns(* exclude (process, reason, record))
-    from incoming
-    where reason is null
-) as i
-join process as p on p.process = i.process
-join case_identity as c on c.process_key = p.process_key and c.case_id = i.case_id
-join activity as a on a.process_key = p.process_key and a.activity = i.activity
-left join lifecycle_word as w on w.word = i.lifecycle
-left join resource as r
-    on r.process_key = p.process_key
-    and r.resource is not distinct from i.resource
-    and r.resource_kind is not distinct from i.resource_kind
-"""
-
 _STAGED_FACTS = """
 create temp table staged_fact as
 select
@@ -287,7 +352,8 @@ group by c.process_key, c.case_key
 """
 
 _REPEATED_IDS = """
-select count(event_id) - count(distinct (process_key, event_id)) filter (event_id is not null)
+select count(event_id)
+    - count(distinct (process_key, event_id)) filter (where event_id is not null)
 from staged
 """
 
@@ -300,29 +366,15 @@ qualify event_id is null or row_number() over (
 ) = 1
 """
 
-_TIES = """
-create or replace temp table tie as
-select case_key, timestamp
-from staged
-where event_id is null
-group by case_key, timestamp
-having count(*) > 1
-"""
-
-_OCCURRENCES = """
-update staged
-set occurrence = numbered.number
-from (
+_CASE_RANGES = """
+with running as (
     select
-        s.rowid as staged_row,
-        row_number() over (
-            partition by s.case_key, s.timestamp, s.activity_key, s.lifecycle, s.lifecycle_source,
-                s.resource_key
-            order by s.position, s.rowid
-        ) as number
-    from staged as s
-    semi join tie using (case_key, timestamp)
-    where s.event_id is null
-) as numbered
-where staged.rowid = numbered.staged_row and numbered.number > 1
+        case_key,
+        sum(events) over (order by case_key rows unbounded preceding) - events as before
+    from staged_case
+)
+select min(case_key), max(case_key)
+from running
+group by before // $size
+order by before // $size
 """

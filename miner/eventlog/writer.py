@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -61,23 +61,24 @@ class Writer:
         process: str,
         origin: str = "",
         fingerprint: str | None = None,
+        given: Collection[str] | None = None,
         notes: Sequence[tuple[str, str]] = (),
         tell: Progress | None = None,
     ) -> Loaded:
         """Merge the events of `select`, a SELECT with the columns of `BATCH`.
 
         One transaction per few million events, each whole cases; interrupted, the next load with
-        the same `fingerprint` goes on where this one ended. Nothing is loaded twice.
+        the same `fingerprint` goes on where this one ended. Nothing is loaded twice. `given` names
+        the columns that may hold something, by default all of them.
         """
         started_at = time.monotonic()
         tell = tell or (lambda _what, _share: None)
         with engine.translated(self.store):
             with self._transaction(), engine.watched(self.connection, _share_of(tell, "Reading")):
-                staged = stage(self.connection, select, process=process)
+                staged = stage(self.connection, select, process=process, given=given)
                 started = self._start(source, process, origin, fingerprint, notes)
             counts = self._merge_all(staged, started, source, tell)
             self._finish(started.load_id, started_at)
-            cases = self._scalar("select count(*) from staged_case")
             unstage(self.connection)
         audit.note(
             self.store, "load", load_id=started.load_id, source=source, process=process,
@@ -85,7 +86,7 @@ class Writer:
         )  # fmt: skip
         seconds = time.monotonic() - started_at
         return Loaded(
-            source, process, counts, cases, seconds, started.load_id, staged.transitions
+            source, process, counts, staged.cases, seconds, started.load_id, staged.transitions
         )
 
     def append(
@@ -95,7 +96,12 @@ class Writer:
         frame = with_all_columns(events)
         self.connection.register("appended", frame)
         try:
-            loaded = self.load("select columns(*) from appended", source=source, process=process)
+            loaded = self.load(
+                "select columns(*) from appended",
+                source=source,
+                process=process,
+                given=given_columns(events),
+            )
         finally:
             self.connection.unregister("appended")
         if cursor is not None:
@@ -174,7 +180,9 @@ class Writer:
                 continue
             tell("Merging", number / len(ranges))
             with self._transaction():
-                batch = merge(self.connection, cases=cases, source=source, load_id=started.load_id)
+                batch = merge(
+                    self.connection, staged, cases=cases, source=source, load_id=started.load_id
+                )
                 if number == 0:
                     batch += self._first_batch_extra(staged, source, started.load_id)
                 prepare.prepare_touched(self.connection)
@@ -250,6 +258,11 @@ def with_all_columns(events: pl.DataFrame) -> pl.DataFrame:
             for name, kind in BATCH.items()
         ]
     )
+
+
+def given_columns(events: pl.DataFrame) -> list[str]:
+    """The columns of `events` that hold something."""
+    return [name for name in events.columns if events[name].null_count() < events.height]
 
 
 def code_version() -> str:

@@ -1,0 +1,1 @@
+"""Process models, and the formats they are written in."""

@@ -77,4 +77,3 @@ def _net(net: WorkflowNet) -> dict[str, Any]:
         "initial_marking": dict(net.initial),
         "final_marking": dict(net.final),
     }
-

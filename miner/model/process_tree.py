@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from miner.pm4py_bridge import PlainTree
+
 
 class Operator(StrEnum):
     """How the children of a node of a process tree relate."""
@@ -86,3 +88,13 @@ def activity(label: str) -> ProcessTree:
 def tree(operator: Operator, *children: ProcessTree) -> ProcessTree:
     """The node with `operator` over `children`, of which there must be one at least."""
     return ProcessTree(operator, None, children)
+
+
+def tree_of(plain: PlainTree) -> ProcessTree:
+    """The tree that `plain` stands for."""
+    if plain is None:
+        return TAU
+    if isinstance(plain, str):
+        return activity(plain)
+    operator, children = plain
+    return tree(Operator(operator), *map(tree_of, children))

@@ -184,8 +184,13 @@ def _named(steps: Sequence[Step], source: str, sink: str) -> WorkflowNet:
     arcs: list[Arc] = []
     for transition, index in zip(transitions, order, strict=True):
         step = steps[index]
-        arcs += [Arc(f"p{number}", transition.id) for number in sorted(map(rank.__getitem__, step.before))]
-        arcs += [Arc(transition.id, f"p{number}") for number in sorted(map(rank.__getitem__, step.after))]
+        arcs += [
+            Arc(f"p{number}", transition.id)
+            for number in sorted(map(rank.__getitem__, step.before))
+        ]
+        arcs += [
+            Arc(transition.id, f"p{number}") for number in sorted(map(rank.__getitem__, step.after))
+        ]
     return WorkflowNet(
         tuple(f"p{number}" for number in rank.values()),
         transitions,

@@ -38,7 +38,7 @@ function choose(first) {
   $('activities-shown').textContent = percent(activities[row]);
   $('paths-shown').textContent = percent(paths[column]);
   const note = views[row * paths.length + column].extent;
-  $('note').textContent = first ? note : note + ' · nearest of the views prepared in this page';
+  $('note').textContent = first ? '' : note + ' · nearest of the views prepared in this page';
   if (at === state.at) return;
   for (const view of document.querySelectorAll('.view')) view.hidden = view.id !== 'view-' + at;
   state.at = at;

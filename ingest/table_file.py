@@ -1,0 +1,132 @@
+"""Files that hold one table of events: the options they share."""
+
+from __future__ import annotations
+
+import tempfile
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+from uuid import uuid4
+
+import duckdb
+import polars as pl
+
+from ingest.columns import roles_of
+from ingest.event_tables import EventTable, as_text, select_events
+from ingest.event_times import event_times
+from ingest.source import FileSource, Note, Scan
+from ingest.time_zones import checked_choice, checked_zone
+
+SAMPLE_ROWS = 10_000
+"""Rows looked at to tell what columns hold, where their names leave it open."""
+
+ROLES = (
+    "case", "activity", "timestamp", "start", "resource", "lifecycle", "event_id", "instance",
+    "attempt", "resource_kind", "error_type", "error_message", "process_version", "case_status",
+    "position",
+)  # fmt: skip
+
+
+@dataclass
+class Workplace:
+    """What opening a file makes on a connection and on disk, to be removed afterwards."""
+
+    connection: duckdb.DuckDBPyConnection
+    folder: Path
+    tag: str = field(default_factory=lambda: uuid4().hex[:12])
+    tables: list[str] = field(default_factory=list)
+    """Their names have the tag in them, which nobody else on the connection uses."""
+
+    def table(self, purpose: str) -> str:
+        """The name of a temporary table that is dropped in the end."""
+        self.tables.append(f"{purpose}_{self.tag}")
+        return self.tables[-1]
+
+    def clear(self) -> None:
+        for table in self.tables:
+            self.connection.execute(f"drop table if exists {table}")
+
+
+class TableScan(Scan):
+    """An opened table, with what has to be removed when it is closed."""
+
+    def __init__(self, select: str, notes: tuple[Note, ...], close: Callable[[], None]) -> None:
+        self.select = select
+        self.notes = notes
+        self._close = close
+
+    def __exit__(self, *exc: object) -> None:
+        self._close()
+
+
+@dataclass(frozen=True)
+class TableFile(FileSource):
+    """A file that is a table, each row an event or an activity with start and end."""
+
+    case: Annotated[str | None, "column that says which case an event belongs to"] = None
+    activity: Annotated[str | None, "column that says what was done"] = None
+    timestamp: Annotated[str | None, "column that says when it happened or was completed"] = None
+    start: Annotated[str | None, "column that says when it was started"] = None
+    resource: Annotated[str | None, "column that says who or what did it"] = None
+    lifecycle: Annotated[str | None, "column with start, complete and the like"] = None
+    timezone: Annotated[str | None, "zone of times without an offset, like Europe/Berlin"] = None
+    daylight_saving: Annotated[
+        str, "for local times that occur twice or never: reject, earlier or later"
+    ] = "reject"
+    day_first: Annotated[bool | None, "whether 01/02/2026 is in February"] = None
+    event_id: Annotated[str | None, "column with the identity of the event in its system"] = None
+    instance: Annotated[str | None, "column that ties start and end of an activity"] = None
+    attempt: Annotated[str | None, "column that counts attempts from 1"] = None
+    resource_kind: Annotated[str | None, "column that tells people from systems"] = None
+    error_type: Annotated[str | None, "column with the kind of error"] = None
+    error_message: Annotated[str | None, "column with the text of the error"] = None
+    process_version: Annotated[str | None, "column with the deployed version"] = None
+    case_status: Annotated[str | None, "column with the outcome of the case"] = None
+    position: Annotated[str | None, "column that orders events of the same time"] = None
+
+    @abstractmethod
+    def open_table(self, workplace: Workplace) -> tuple[EventTable, list[Note]]:
+        """The table of the file on the workplace's connection, and what was decided."""
+
+    def scan(self, connection: duckdb.DuckDBPyConnection) -> Scan:
+        """Open the table and decide what its columns hold.
+
+        Makes temporary tables, so a transaction that is open ends up aborted if the file is bad.
+        """
+        checked_zone(self.timezone)
+        checked_choice(self.daylight_saving)
+        folder = tempfile.TemporaryDirectory(prefix="procession-", ignore_cleanup_errors=True)
+        workplace = Workplace(connection, Path(folder.name))
+
+        def close() -> None:
+            workplace.clear()
+            folder.cleanup()
+
+        try:
+            select, notes = self._opened(workplace)
+        except BaseException:
+            close()
+            raise
+        return TableScan(select, notes, close)
+
+    def _opened(self, workplace: Workplace) -> tuple[str, tuple[Note, ...]]:
+        table, notes = self.open_table(workplace)
+        connection = workplace.connection
+
+        def sample() -> pl.DataFrame:
+            texts = ", ".join(f"{as_text(c)} as c{i}" for i, c in enumerate(table.columns))
+            return connection.sql(f"select {texts} from {table.relation} limit {SAMPLE_ROWS}").pl()
+
+        roles = roles_of(table.columns, {role: getattr(self, role) for role in ROLES}, sample)
+        times = event_times(
+            connection,
+            table.relation,
+            roles,
+            day_first=self.day_first,
+            timezone=self.timezone,
+            daylight_saving=self.daylight_saving,
+        )
+        select, more = select_events(connection, table, roles, times)
+        return select, (*notes, *roles.notes, *times.notes, *more)
