@@ -23,11 +23,12 @@ def words(name: str) -> list[str]:
     return [normalised(word) for word in re.split(r"[\W_]+", apart) if normalised(word)]
 
 
-def _names(text: str) -> tuple[str, ...]:
+def listed(text: str) -> tuple[str, ...]:
+    """The words of a text, which read better in a text than in a tuple."""
     return tuple(text.split())
 
 
-CASE = _names(
+CASE = listed(
     "caseconceptname caseid case casekey caseidentifier casenumber caseno casenr casename casenum "
     "caseref casereference caseuuid traceid trace tracename processinstanceid processinstance "
     "procinstid processinstancekey workflowinstanceid workflowid workflowrunid idcase "
@@ -46,7 +47,7 @@ CASE = _names(
     "дело номердела кейс идентификаторслучая случай 케이스 케이스id"
 )
 
-ACTIVITY = _names(
+ACTIVITY = listed(
     "conceptname activity activityname activityen activitykey activitydescription activitylabel "
     "eventname event task taskname step stepname processstep action actionname "
     "aktivitat aktivitaet aktivitatsname aktivitatname tatigkeit taetigkeit arbeitsschritt "
@@ -62,12 +63,12 @@ ACTIVITY = _names(
     "toiminto tehtava 活动 活动名称 活動 活動名称 アクティビティ 作業 作業名 イベント "
     "активность действие операция событие этап 활동 활동명"
 )
-MAYBE_ACTIVITY = _names(
+MAYBE_ACTIVITY = listed(
     "incidentstate ticketstate orderstate casestate state status statut estado stato stan durum "
     "eventtype operation operationname transaction messagename elementname name actname"
 )
 
-TIMESTAMP = _names(
+TIMESTAMP = listed(
     "timetimestamp timestamp eventtimestamp eventtime eventdatetime eventdate activitytimestamp "
     "activitytime activitydate datetime dateandtime datetimestamp timestamputc utctimestamp "
     "occurredat occurred loggedat executedat performedat ts time date "
@@ -86,7 +87,7 @@ TIMESTAMP = _names(
     "时间戳 时间 日期 發生時間 タイムスタンプ 日時 時刻 "
     "меткавремени времясобытия датавремя датаивремя время дата 타임스탬프 시간"
 )
-COMPLETED = _names(
+COMPLETED = listed(
     "completetimestamp completiontimestamp completedtimestamp completiontime completetime "
     "completiondate completedate completedat completed complete endtimestamp endtime enddatetime "
     "enddate endedat end endts finishtimestamp finishtime finishdate finishedat finish finished "
@@ -99,7 +100,7 @@ COMPLETED = _names(
     "bitis bitistarihi bitiszamani 结束时间 完成时间 終了時刻 終了日時 完了日時 "
     "конец окончание времяокончания датаокончания"
 )
-START = _names(
+START = listed(
     "starttimestamp startedtimestamp starttime startdatetime startdate startedat started start "
     "startts begintimestamp begintime begindate begin began timestart timefrom activitystart "
     "activitystarttime eventstart "
@@ -111,7 +112,7 @@ START = _names(
     "baslangic baslangictarihi baslangiczamani 开始时间 開始時刻 開始日時 "
     "начало времяначала датаначала"
 )
-RESOURCE = _names(
+RESOURCE = listed(
     "orgresource resource resourcename resourceid user username userid usr performer performedby "
     "executedby executor originator operator agent employee employeeid employeename worker staff "
     "handler processedby doneby sysupdatedby updatedby changedby modifiedby assignedto assignee "
@@ -128,16 +129,17 @@ RESOURCE = _names(
     "资源 用户 执行者 执行人 リソース 担当者 ユーザー ресурс исполнитель пользователь сотрудник "
     "자원 담당자"
 )
-LIFECYCLE = _names(
+LIFECYCLE = listed(
     "lifecycletransition lifecycle lifecyclestate transition eventlifecycle lebenszyklus "
     "cycledevie ciclodevida ciclodivita levenscyclus cyklzycia livscykel yasamdongusu"
 )
-MAYBE_LIFECYCLE = _names("status state eventtype type transitiontype eventstatus registrationtype")
+MAYBE_LIFECYCLE = listed("status state eventtype type transitiontype eventstatus registrationtype")
 
-OBJECTS = _names(
+OBJECTS = listed(
     "order purchaseorder salesorder ticket incident problem change request servicerequest claim "
-    "invoice bill application loan customer patient issue contract policy project shipment delivery "
-    "item document salesdocument purchasingdocument payment transaction job batch permit complaint "
+    "invoice bill application loan customer patient issue contract policy project shipment "
+    "delivery item document salesdocument purchasingdocument payment transaction job batch "
+    "permit complaint "
     "visit admission encounter episode workorder workitem call session lead opportunity candidate "
     "applicant student vehicle part product account quote offer requisition transfer return "
     "auftrag bestellung kundenauftrag rechnung antrag kunde lieferung beleg patient vertrag "
@@ -153,31 +155,31 @@ OBJECTS = _names(
     "vbeln ebeln belnr aufnr mblnr opbel "
     "订单 订单号 工单 注文 注文番号 заказ заявка обращение"
 )
-KEYS = _names(
+KEYS = listed(
     "id ids no nr num number nummer key ref reference code identifier uuid guid "
     "numero numer nomor n numara numarasi sayisi clave codigo codice kennung kenn номер"
 )
-FILLERS = _names("de del di do da du des la le el il the der den of")
-NUMBER = _names("number nummer numero numer")
+FILLERS = listed("de del di do da du des la le el il the der den of")
+NUMBER = listed("number nummer numero numer")
 """Names that say a number and not of what, as the incidents of ServiceNow do."""
 
 # Names of our own format, always recognised for what they are.
 OWN = {
-    "event_id": _names("eventid eventuuid eventkey identityid"),
-    "activity_id": _names("activityid"),
-    "instance": _names(
+    "event_id": listed("eventid eventuuid eventkey identityid"),
+    "activity_id": listed("activityid"),
+    "instance": listed(
         "instanceid instance conceptinstance activityinstance activityinstanceid "
         "activityinstancekey"
     ),
-    "attempt": _names("attempt attemptnumber trynumber"),
-    "resource_kind": _names("resourcekind resourcetype"),
-    "error_type": _names("errortype errorclass"),
-    "error_message": _names("errormessage errortext fehlermeldung"),
-    "process_version": _names("processversion workflowversion"),
-    "position": _names("position sequencenumber eventindex"),
-    "case_status": _names("casestatus caseoutcome"),
-    "parent_case_id": _names("parentcaseid"),
-    "root_case_id": _names("rootcaseid"),
+    "attempt": listed("attempt attemptnumber trynumber"),
+    "resource_kind": listed("resourcekind resourcetype"),
+    "error_type": listed("errortype errorclass"),
+    "error_message": listed("errormessage errortext fehlermeldung"),
+    "process_version": listed("processversion workflowversion"),
+    "position": listed("position sequencenumber eventindex"),
+    "case_status": listed("casestatus caseoutcome"),
+    "parent_case_id": listed("parentcaseid"),
+    "root_case_id": listed("rootcaseid"),
 }
 
 
@@ -190,5 +192,6 @@ def is_object_key(name: str) -> bool:
     if rest in OBJECTS and len(parts) > 1:
         return True
     whole = normalised(name)
-    return any(whole.endswith(key) and whole[: -len(key)] in OBJECTS for key in KEYS if len(key) > 1)
-
+    return any(
+        whole.endswith(key) and whole[: -len(key)] in OBJECTS for key in KEYS if len(key) > 1
+    )

@@ -18,10 +18,12 @@ CASE_PREFIX = "case:"
 """Columns of attributes of the case begin with it, as in XES logs saved as tables."""
 
 LIFECYCLE_WORDS = frozenset(
-    "schedule scheduled assign assigned reassign start started begin resume resumed suspend "
-    "suspended complete completed end finish finished abort aborted ate_abort pi_abort withdraw "
-    "autoskip manualskip skip skipped cancel cancelled canceled fail failed timeout retry "
-    "created ready reserved inprogress running executing waiting".split()
+    names.listed(
+        "schedule scheduled assign assigned reassign start started begin resume resumed suspend "
+        "suspended complete completed end finish finished abort aborted ate_abort pi_abort "
+        "withdraw autoskip manualskip skip skipped cancel cancelled canceled fail failed timeout "
+        "retry created ready reserved inprogress running executing waiting"
+    )
 )
 MOST_ACTIVITIES = 500
 """A text with more distinct values in the sample is no name of an activity, if names do not say."""
@@ -253,8 +255,7 @@ class _Guess:
         return words and some and self._varies_in_cases(column)
 
     def _varies_in_cases(self, column: Column) -> bool:
-        """Whether some case of the sample has several values; true as well if none has several rows.
-        """
+        """Whether some case of the sample has several values, or none has several rows."""
         case = self.found.get("case")
         if case is None:
             return True
@@ -283,7 +284,7 @@ class _Guess:
         counts = shapes.value_counts(name="rows").rows()
         long = numbers and 8
         read = sum(rows for shape, rows in counts if _is_time(shape, long))
-        return read / len(filled)
+        return float(read / len(filled))
 
     def _is_lifecycle(self, column: Column) -> bool:
         values = self.sample[column.name].drop_nulls().str.to_lowercase().unique()

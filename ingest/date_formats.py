@@ -10,10 +10,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from ingest.column_names import listed
+
 ENGLISH = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-ENGLISH_FULL = (
+ENGLISH_FULL = listed(
     "january february march april may june july august september october november december"
-).split()
+)
 
 MONTHS = {
     "jan": "januar jänner januari janvier janv gennaio gen enero ene janeiro stycznia ocak oca",
@@ -29,15 +31,15 @@ MONTHS = {
     "nov": "novembre noviembre novembro listopada kasım kas",
     "dec": "dezember dez décembre déc dicembre dic diciembre dezembro grudnia aralık ara",
 }
-MONTH_OF = {word: month for month, words in MONTHS.items() for word in words.split()}
+MONTH_OF = {word: month for month, words in MONTHS.items() for word in listed(words)}
 MONTH_OF = {word: month for word, month in MONTH_OF.items() if word not in ENGLISH_FULL}
 
-DAYS_OF_WEEK = (
+DAYS_OF_WEEK = listed(
     "mon tue wed thu fri sat sun tues thur thurs "
     "monday tuesday wednesday thursday friday saturday sunday "
     "mo di mi do fr sa so montag dienstag mittwoch donnerstag freitag samstag sonntag "
     "lun mar mer jeu ven sam dim lundi mardi mercredi jeudi vendredi samedi dimanche"
-).split()
+)
 
 DAY_FIRST, MONTH_FIRST, YEAR_FIRST = "day before month", "month before day", "year before month"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ingest.source import Note
@@ -33,6 +34,7 @@ class Dialect:
 
     @property
     def head_is_one_line(self) -> bool:
+        """Whether nothing but one line of names stands before the first row."""
         return len(self.head.splitlines()) == 1
 
 
@@ -49,8 +51,8 @@ def dialect_of(sample: str, path: str, delimiter: str | None, quote: str | None)
         body = body[announced.end() :]
         blank += announced[0]
     given = _one_character(delimiter, "--delimiter")
-    marks = _one_character(quote, "--quote")
-    quotes = (marks,) if marks else _quotes_in(body)
+    marks = "" if quote == "none" else _one_character(quote, "--quote")
+    quotes = _quotes_in(body) if marks is None else (marks,)
     best = _best(body, (given,) if given else USUAL, quotes)
     if best is None and not given:
         best = _best(body, UNUSUAL, quotes)
@@ -58,12 +60,12 @@ def dialect_of(sample: str, path: str, delimiter: str | None, quote: str | None)
         raise _one_column(body, path, given)
     chosen, mark, escape = best
     names, lines = _first_record(body, chosen, mark, escape)
-    notes = () if given else (Note("delimiter", repr(chosen)),)
+    notes = [] if given else [Note("delimiter", repr(chosen))]
     if not quote and mark != '"':
-        notes += (Note("quote", mark),)
+        notes.append(Note("quote", mark))
     if escape != mark:
-        notes += (Note("quote", f"{mark} inside values is written {escape}{mark}"),)
-    return Dialect(chosen, mark, escape, tuple(names), blank + lines, notes)
+        notes.append(Note("quote", f"{mark} inside values is written {escape}{mark}"))
+    return Dialect(chosen, mark, escape, tuple(names), blank + lines, tuple(notes))
 
 
 def _leading_blanks(sample: str) -> tuple[str, str]:
@@ -96,7 +98,7 @@ def _best(
     found: list[tuple[float, int, tuple[str, str, str]]] = []
     for delimiter in delimiters:
         for quote in quotes:
-            for escape in (quote, "\\") if f"\\{quote}" in body else (quote,):
+            for escape in (quote, "\\") if quote and f"\\{quote}" in body else (quote,):
                 widths = _widths(body, delimiter, quote, escape)
                 if widths and widths[0] > 1:
                     alike = sum(width == widths[0] for width in widths) / len(widths)
@@ -107,7 +109,7 @@ def _best(
 def _widths(body: str, delimiter: str, quote: str, escape: str) -> list[int]:
     widths = []
     try:
-        for record in _records(body, delimiter, quote, escape):
+        for record in _records(io.StringIO(body, newline=""), delimiter, quote, escape):
             if record:
                 widths.append(len(record))
             if len(widths) > LOOKED_AT:
@@ -117,10 +119,12 @@ def _widths(body: str, delimiter: str, quote: str, escape: str) -> list[int]:
     return widths[:-1] if len(widths) > 2 else widths  # the sample may end within a record
 
 
-def _records(body: str, delimiter: str, quote: str, escape: str) -> csv.Reader:
+def _records(lines: Iterable[str], delimiter: str, quote: str, escape: str) -> Iterator[list[str]]:
+    if not quote:
+        return csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE)
     doubled = escape == quote
     return csv.reader(
-        io.StringIO(body, newline=""),
+        lines,
         delimiter=delimiter,
         quotechar=quote,
         doublequote=doubled,
@@ -129,13 +133,18 @@ def _records(body: str, delimiter: str, quote: str, escape: str) -> csv.Reader:
 
 
 def _first_record(body: str, delimiter: str, quote: str, escape: str) -> tuple[list[str], str]:
-    reader = _records(body, delimiter, quote, escape)
+    """The fields of the first record, and the characters it takes up."""
+    used: list[str] = []
+
+    def lines() -> Iterator[str]:
+        for line in io.StringIO(body, newline=""):
+            used.append(line)
+            yield line
+
     try:
-        names = next(reader)
+        return next(_records(lines(), delimiter, quote, escape)), "".join(used)
     except csv.Error as error:
         raise LogFormatError(f"The line of column names cannot be read: {error}.") from None
-    lines = io.StringIO(body, newline="")
-    return names, "".join(next(lines) for _ in range(reader.line_num))
 
 
 def _one_column(body: str, path: str, given: str | None) -> LogFormatError:

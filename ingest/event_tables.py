@@ -12,6 +12,7 @@ from ingest.columns import CASE_PREFIX, Column, Roles
 from ingest.event_times import EventTimes
 from ingest.source import Note
 from ingest.sql import identifier, literal
+from ingest.workplace import Workplace
 from miner.eventlog.schema import BATCH
 
 TYPES = {"String": "varchar", "Int64": "bigint", "Int32": "integer", "Datetime": "timestamp"}
@@ -49,6 +50,10 @@ class EventTable:
     rejected: str | None = None
     """A SELECT of `reason` and `record` for what did not even become a row."""
 
+    def prepared(self, workplace: Workplace, roles: Roles) -> tuple[EventTable, Roles]:
+        """The table as it is best read once the roles of its columns are known."""
+        return self, roles
+
     def attributes(self, used: Sequence[Column]) -> str | None:
         """SQL for the JSON object of an event's attributes: columns that are nothing else."""
         taken = {column.name for column in used}
@@ -81,7 +86,8 @@ def select_events(
     ids = _source_ids(connection, table, roles, notes)
     found = {role: column for role, column in roles.columns.items() if role != "event_id" or ids}
     used = [column for role, column in found.items() if role != "case_status"]
-    values = {role: as_text(found[role]) for role in AS_TEXT & found.keys()}
+    values: dict[str, str | None] = {}
+    values |= {role: as_text(found[role]) for role in AS_TEXT & found.keys()}
     values |= {
         "case_id": texts["case"],
         "activity": texts["activity"],
@@ -97,10 +103,8 @@ def select_events(
         if role in found:
             values[role] = sql.format(as_text(found[role]))
     rows = _checked_rows(table, roles, times, values)
-    if times.pair:
-        select = _transitions(table, rows, values, times)
-    else:
-        select = _plain(table, rows, values)
+    choose = _transitions if times.pair else _plain
+    select = choose(table, rows, values, times.pair)
     if table.rejected:
         select += f"\nunion all\n{_batch({'reason': 'reason', 'record': 'record'})}"
         select += f"\nfrom ({table.rejected})"
@@ -111,7 +115,9 @@ def as_text(column: Column) -> str:
     """SQL for a value as text; whole numbers have no fraction, whatever their type."""
     if column.type in ("FLOAT", "DOUBLE"):
         whole = f"{column.sql} = trunc({column.sql}) and abs({column.sql}) < 1e15"
-        return f"case when {whole} then {column.sql}::bigint::varchar else {column.sql}::varchar end"
+        return (
+            f"case when {whole} then {column.sql}::bigint::varchar else {column.sql}::varchar end"
+        )
     return column.sql if column.type == "VARCHAR" else f"{column.sql}::varchar"
 
 
@@ -122,6 +128,8 @@ def as_json(column: Column) -> str:
     if column.type == "TIMESTAMP WITH TIME ZONE":  # as JSON it would depend on the session's zone
         utc = f"make_timestamp(epoch_us({column.sql}))"
         return f"to_json(strftime({utc}, '%Y-%m-%dT%H:%M:%S.%fZ'))"
+    if column.type == "JSON":
+        return f"nullif({column.sql}::varchar, 'null')"
     return f"to_json({column.sql})"
 
 
@@ -221,7 +229,7 @@ def _batch(columns: Mapping[str, str | None]) -> str:
     return "select " + ", ".join(typed)
 
 
-def _plain(table: EventTable, rows: str, values: Mapping[str, str | None]) -> str:
+def _plain(table: EventTable, rows: str, values: Mapping[str, str | None], pair: str | None) -> str:
     """One event per row."""
     columns = {
         **values,
@@ -234,14 +242,14 @@ def _plain(table: EventTable, rows: str, values: Mapping[str, str | None]) -> st
 
 
 def _transitions(
-    table: EventTable, rows: str, values: Mapping[str, str | None], times: EventTimes
+    table: EventTable, rows: str, values: Mapping[str, str | None], shared: str | None
 ) -> str:
     """A start and a completion per row; one event where the other is missing or all is wrong."""
     given = values.get("instance") or "null"
     pair = "reason is null and started_at is not null and completed_at is not null"
     lone = "case when started_at is not null and completed_at is null then 'start' else 'last' end"
     begins = "transition = 'start'"
-    both = f"case when {pair} then {times.pair} end"
+    both = f"case when {pair} then {shared} end"
     event_id = values.get("event_id") or "null"
     columns = {
         **values,

@@ -28,6 +28,8 @@ class EventTimes:
     """Branches of a CASE that says why the times of a row cannot be used."""
     pair: str | None
     """SQL for what a start and a completion of one row share; None without starts."""
+    how: dict[str, str]
+    """How the texts of a role are written, where that was found out."""
     notes: tuple[Note, ...]
 
 
@@ -47,14 +49,13 @@ def event_times(
     stamp, start = roles.columns["timestamp"], roles["start"]
     if start and start.name == stamp.name:
         start = None
-    asked = [("completed_at", "timestamp", stamp)] + ([("started_at", "start", start)] if start else [])
+    asked = [("completed_at", "timestamp", stamp)] + (
+        [("started_at", "start", start)] if start else []
+    )
     columns = [TimeColumn(c.name, c.sql, c.type, may_miss=start is not None) for *_, c in asked]
     read = read_times(connection, relation, columns, day_first)
-    notes = [
-        Note(role, f"column {column.name!r}: {times.how}")
-        for (_, role, column), times in zip(asked, read, strict=True)
-        if times.how
-    ]
+    how = {role: times.how for (_, role, _), times in zip(asked, read, strict=True) if times.how}
+    notes: list[Note] = []
     naive = [times.local for times in read if times.local]
     rules: tuple[Stretch, ...] = ()
     if naive and timezone:
@@ -63,7 +64,7 @@ def event_times(
         text = "UTC for times without an offset; say another one with --timezone"
         notes.append(Note("timezone", text))
     instants, reasons = [], [_missing(asked, read)]
-    for (name, role, column), times in zip(asked, read, strict=True):
+    for (name, role, _), times in zip(asked, read, strict=True):
         at = _instant(times, rules, daylight_saving)
         instants.append(f"{at} as {name}")
         reasons += _checks(name, role, times, rules, timezone or "UTC")
@@ -73,10 +74,9 @@ def event_times(
     else:
         ended, began = (f"{times.value}::varchar" for times in read)
         pair = f"{began} || '/' || {ended}"
-        reasons.append(
-            f"when completed_at < started_at then 'end ' || {ended} || ' is before start ' || {began}"
-        )
-    return EventTimes(", ".join(instants), tuple(reasons), pair, tuple(notes))
+        order = f"'end ' || {ended} || ' is before start ' || {began}"
+        reasons.append(f"when completed_at < started_at then {order}")
+    return EventTimes(", ".join(instants), tuple(reasons), pair, how, tuple(notes))
 
 
 def _rules(
@@ -107,18 +107,17 @@ def _missing(asked: list[tuple[str, str, Column]], read: list[Times]) -> str:
     return f"when {none} then {literal(f'no timestamp: {names} empty')}"
 
 
-def _checks(
-    name: str, role: str, times: Times, rules: tuple[Stretch, ...], zone: str
-) -> list[str]:
+def _checks(name: str, role: str, times: Times, rules: tuple[Stretch, ...], zone: str) -> list[str]:
     shown = f"{literal(role)} || ' ''' || left({times.value}::varchar, {LONGEST_SHOWN}) || ''' '"
     checks = []
     if times.local and rules:
         trouble = trouble_sql(times.local, rules, zone)
         if trouble != "null":
-            checks.append(f"when {name} is null and {trouble} is not null then {shown} || {trouble}")
-    checks.append(
-        f"when {name} is null and {times.value} is not null then {shown} || 'cannot be read as a time'"
-    )
+            checks.append(
+                f"when {name} is null and {trouble} is not null then {shown} || {trouble}"
+            )
+    unread = f"{name} is null and {times.value} is not null"
+    checks.append(f"when {unread} then {shown} || 'cannot be read as a time'")
     bounds = f"{name} < timestamp '{EARLIEST}' or {name} >= timestamp '{LATEST}'"
     reason = f"is not between {EARLIEST.year} and {LATEST.year - 1}"
     checks.append(f"when {bounds} then {shown} || {literal(reason)}")

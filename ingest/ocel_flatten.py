@@ -8,7 +8,7 @@ from typing import Any
 
 from ingest.ocel_tables import OcelTables
 from ingest.source import Note
-from ingest.xes_notes import TEXTS
+from ingest.xes_notes import found_notes
 from miner.errors import InputError, LogFormatError, UnknownNameError
 from miner.eventlog.schema import BATCH
 
@@ -66,13 +66,15 @@ def object_type(tables: OcelTables, path: Path, wanted: str) -> str:
     return wanted or next(iter(types))
 
 
-def flatten(tables: OcelTables, path: Path, chosen: str, zone: str) -> tuple[Note, ...]:
+def flatten(tables: OcelTables, path: Path, chosen: str) -> tuple[Note, ...]:
     """Make the table that `select` reads; returns what a person should know about it.
 
     One row per event and object of the type `chosen`, then one per event that cannot be used, and
     one per relation to what is not in the file.
     """
-    names = {table: f"temp.{tables.name(table)}" for table in ("event", "relation", "object", "value")}
+    names = {
+        table: f"temp.{tables.name(table)}" for table in ("event", "relation", "object", "value")
+    }
     tables.connection.execute(
         f"create temp table {tables.name('case')} as {FLATTEN.format(**names)}",
         {"type": chosen, "most": MAX_OTHERS},
@@ -82,23 +84,22 @@ def flatten(tables: OcelTables, path: Path, chosen: str, zone: str) -> tuple[Not
     [(rows,)] = tables.connection.sql(f"select count(*) from {case}").fetchall()
     if not events or not rows:
         touching = "" if not events else f" that touch an object of type {chosen!r}"
-        raise LogFormatError(f"{path} has no events{touching}.", hint="Choose another type or file.")
-    return tuple(_notes(tables, names | {"case": case}, chosen, zone))
+        raise LogFormatError(
+            f"{path} has no events{touching}.", hint="Choose another type or file."
+        )
+    return tuple(_notes(tables, names | {"case": case}, chosen))
 
 
-def _notes(
-    tables: OcelTables, names: dict[str, str], chosen: str, zone: str
-) -> Iterator[Note]:
-    counted = tables.connection.sql(COUNT.format(**names), params={"type": chosen, "most": MAX_OTHERS})
+def _notes(tables: OcelTables, names: dict[str, str], chosen: str) -> Iterator[Note]:
+    counted = tables.connection.sql(
+        COUNT.format(**names), params={"type": chosen, "most": MAX_OTHERS}
+    )
     found: dict[str, Any] = dict(zip(counted.columns, counted.fetchall()[0], strict=True))
     yield Note("case", f"Cases are the objects of type {chosen!r}.")
     for name, (subject, text) in NOTES.items():
         if found[name]:
             yield Note(subject, text.format(n=f"{found[name]:,}", type=chosen, most=MAX_OTHERS))
-    for what, (subject, text) in TEXTS.items():
-        if n := tables.found.counts[what]:
-            example = tables.found.examples[what]
-            yield Note(subject, text.format(n=f"{n:,}", zone=zone, example=example))
+    yield from found_notes(tables.found, tables.zone)
     if tables.undeclared:
         listed = ", ".join(repr(name) for name in sorted(tables.undeclared))
         yield Note("type", f"Types that the file uses without declaring them: {listed}.")
@@ -117,7 +118,10 @@ NOTES = {
         "attributes",
         "{n} attributes of objects of type {type!r} change over time; the latest value is kept.",
     ),
-    "crowded": ("attributes", "{n} events touch more than {most} other objects and do not list them."),
+    "crowded": (
+        "attributes",
+        "{n} events touch more than {most} other objects and do not list them.",
+    ),
 }
 
 COUNT = """

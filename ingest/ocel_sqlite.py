@@ -90,20 +90,20 @@ def _types(
 def _read_events(database: sqlite3.Connection, names: set[str], tables: OcelTables) -> None:
     for name, table in _types(database, names, "event", tables):
         if table is None:
-            sql = "select ocel_id from event where ocel_type is ? order by rowid"
-            for _, (event_id,) in _rows(database, sql, name):
-                tables.add_event(event_id, name, None, {})
+            sql = "select rowid, ocel_id from event where ocel_type is ? order by rowid"
+            for _, (row, event_id) in _rows(database, sql, name):
+                tables.add_event(event_id, name, None, {}, position=row)
             continue
         sql = (
-            "select event.ocel_id, detail.* from event "
+            "select event.rowid, event.ocel_id, detail.* from event "
             f"left join {_quoted(table)} as detail on detail.ocel_id = event.ocel_id "
             "where event.ocel_type is ? order by event.rowid"
         )
-        for columns, (event_id, *values) in _rows(database, sql, name):
-            detail = dict(zip(columns[1:], values, strict=True))
+        for columns, (row, event_id, *values) in _rows(database, sql, name):
+            detail = dict(zip(columns[2:], values, strict=True))
             time = detail.get("ocel_time")
             attributes = {key: value for key, value in detail.items() if key not in OWN}
-            tables.add_event(event_id, name, time, attributes)
+            tables.add_event(event_id, name, time, attributes, position=row)
     for _, relation in _rows(
         database, "select ocel_event_id, ocel_object_id, ocel_qualifier from event_object"
     ):
@@ -127,8 +127,10 @@ def _read_objects(database: sqlite3.Connection, names: set[str], tables: OcelTab
 def _read_first_version(database: sqlite3.Connection, tables: OcelTables) -> None:
     for columns, values in _rows(database, 'select * from "EVENTS"'):
         row = dict(zip(columns, values, strict=True))
-        own = [row.pop(f"ocel:{key}", None) for key in ("eid", "activity", "timestamp")]
-        tables.add_event(*own, row)
+        event_id, activity, timestamp = (
+            row.pop(f"ocel:{key}", None) for key in ("eid", "activity", "timestamp")
+        )
+        tables.add_event(event_id, activity, timestamp, row)
     for columns, values in _rows(database, 'select * from "RELATIONS"'):
         row = dict(zip(columns, values, strict=True))
         tables.add_relation(row.get("ocel:eid"), row.get("ocel:oid"), row.get("ocel:qualifier"))

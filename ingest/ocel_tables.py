@@ -62,7 +62,7 @@ class OcelTables:
         self.found = Found()
         self.undeclared: set[str] = set()
         """Types of events or objects that the file uses without declaring them."""
-        self._zone = zone
+        self.zone = zone
         self._suffix = uuid4().hex
         self._waiting: dict[str, list[tuple[Any, ...]]] = {table: [] for table in SCHEMAS}
         self._events = 0
@@ -88,9 +88,15 @@ class OcelTables:
         timestamp: Any,
         attributes: Mapping[str, Any],
         objects: Iterable[tuple[Any, Any]] = (),
+        *,
+        position: int | None = None,
     ) -> None:
-        """An event, and the ids of the objects it touches, each with a qualifier."""
-        number, self._events = self._events, self._events + 1
+        """An event, and the ids of the objects it touches, each with a qualifier.
+
+        Events come in the order of the file, unless `position` says which place they have in it.
+        """
+        number = self._events if position is None else position
+        self._events += 1
         reason = None
         if event_id is None or event_id == "":
             reason = "no event id"
@@ -123,7 +129,8 @@ class OcelTables:
         event, relation = self.name("event"), self.name("relation")
         self.connection.execute(
             f"""
-            update temp.{event} as later set reason = 'an earlier event has the id ' || later.event_id
+            update temp.{event} as later
+            set reason = 'an earlier event has the id ' || later.event_id
             from (select event_id, min(event) as event from temp.{event} group by event_id) as first
             where first.event_id = later.event_id and later.event > first.event
                 and later.reason is null
@@ -156,13 +163,15 @@ class OcelTables:
         )
         waiting.clear()
         if table == "event":
-            times = instants(frame["timestamp"], self._zone)
+            times = instants(frame["timestamp"], self.zone)
             self.found.add("naive", frame["timestamp"].filter(times["naive"]))
             self.found.add("finer", frame["timestamp"].filter(times["finer"]))
             reason = pl.coalesce("reason", times["reason"]).alias("reason")
             frame = frame.with_columns(times["timestamp"], reason)
         elif table == "value":
-            frame = frame.with_columns(instants(frame["since"], self._zone)["timestamp"].alias("since"))
+            frame = frame.with_columns(
+                instants(frame["since"], self.zone)["timestamp"].alias("since")
+            )
         self._insert(table, frame.match_to_schema(SCHEMAS[table]), "insert into temp.{}")
 
     def _insert(self, table: str, frame: pl.DataFrame, into: str) -> None:

@@ -69,6 +69,7 @@ class OcelElements(XmlTarget):
         }
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
+        """An element begins."""
         self.depth += 1
         name = local_name(tag)
         if self.depth == 1 and name != "log":
@@ -92,10 +93,12 @@ class OcelElements(XmlTarget):
             self._stack.append(element)
 
     def data(self, text: str) -> None:
+        """Text within an element."""
         if self._stack:
             self._stack[-1].text += text
 
     def end(self, tag: str) -> None:
+        """An element ends."""
         if self.depth >= RECORD_DEPTH:
             element = self._stack.pop()
             if self.depth == RECORD_DEPTH:

@@ -61,6 +61,8 @@ class Scan(ABC):
     select: str
     """A SELECT with exactly the columns of `BATCH`, in order."""
     notes: tuple[Note, ...] = ()
+    given: frozenset[str] | None = None
+    """Columns of `BATCH` that may hold something; null means any of them. The others cost nothing."""
 
     def __enter__(self) -> Scan:
         return self

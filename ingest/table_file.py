@@ -5,19 +5,19 @@ from __future__ import annotations
 import tempfile
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
-from uuid import uuid4
 
 import duckdb
 import polars as pl
 
-from ingest.columns import roles_of
+from ingest.columns import Roles, roles_of
 from ingest.event_tables import EventTable, as_text, select_events
-from ingest.event_times import event_times
+from ingest.event_times import EventTimes, event_times
 from ingest.source import FileSource, Note, Scan
 from ingest.time_zones import checked_choice, checked_zone
+from ingest.workplace import Workplace
 
 SAMPLE_ROWS = 10_000
 """Rows looked at to tell what columns hold, where their names leave it open."""
@@ -27,26 +27,6 @@ ROLES = (
     "attempt", "resource_kind", "error_type", "error_message", "process_version", "case_status",
     "position",
 )  # fmt: skip
-
-
-@dataclass
-class Workplace:
-    """What opening a file makes on a connection and on disk, to be removed afterwards."""
-
-    connection: duckdb.DuckDBPyConnection
-    folder: Path
-    tag: str = field(default_factory=lambda: uuid4().hex[:12])
-    tables: list[str] = field(default_factory=list)
-    """Their names have the tag in them, which nobody else on the connection uses."""
-
-    def table(self, purpose: str) -> str:
-        """The name of a temporary table that is dropped in the end."""
-        self.tables.append(f"{purpose}_{self.tag}")
-        return self.tables[-1]
-
-    def clear(self) -> None:
-        for table in self.tables:
-            self.connection.execute(f"drop table if exists {table}")
 
 
 class TableScan(Scan):
@@ -117,9 +97,12 @@ class TableFile(FileSource):
 
         def sample() -> pl.DataFrame:
             texts = ", ".join(f"{as_text(c)} as c{i}" for i, c in enumerate(table.columns))
-            return connection.sql(f"select {texts} from {table.relation} limit {SAMPLE_ROWS}").pl()
+            rows = f"select {texts} from {table.relation} limit {SAMPLE_ROWS}"
+            frame: pl.DataFrame = connection.sql(rows).pl()
+            return frame
 
         roles = roles_of(table.columns, {role: getattr(self, role) for role in ROLES}, sample)
+        table, roles = table.prepared(workplace, roles)
         times = event_times(
             connection,
             table.relation,
@@ -129,4 +112,15 @@ class TableFile(FileSource):
             daylight_saving=self.daylight_saving,
         )
         select, more = select_events(connection, table, roles, times)
-        return select, (*notes, *roles.notes, *times.notes, *more)
+        return select, (*notes, *_with_how(roles, times), *times.notes, *more)
+
+
+def _with_how(roles: Roles, times: EventTimes) -> list[Note]:
+    """What each column was taken for, and how the times in it are written."""
+    notes = []
+    for note in roles.notes:
+        how = times.how.get(note.subject)
+        notes.append(Note(note.subject, f"{note.text}, {how}") if how else note)
+    for role in times.how.keys() & roles.given:
+        notes.append(Note(role, f"column {roles.columns[role].name!r}, {times.how[role]}"))
+    return notes

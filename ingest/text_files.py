@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO
 
 from ingest.source import Note
+from ingest.sql import literal
 from ingest.unpack import packing, unpacked
 from miner.errors import InputError, LogFormatError, UnknownNameError
 
@@ -53,6 +53,7 @@ class Survey:
     """The last two bytes, as if a line had ended before the text."""
 
     def add(self, chunk: bytes) -> None:
+        """Count what the next bytes of the text hold."""
         joined = self.last + chunk
         self.size += len(chunk)
         self.newlines += chunk.count(b"\n")
@@ -70,6 +71,7 @@ class Survey:
 
     @property
     def line_ends(self) -> int:
+        """How many lines end, be it with a newline, a return or both."""
         return self.newlines + self.returns - self.pairs
 
 
@@ -138,6 +140,15 @@ def existing_file(path: str) -> Path:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"The file {path!r} cannot be read: {reason}.") from None
+
+
+def path_in_sql(path: Path, folder: Path) -> str:
+    """The path as a literal that DuckDB does not take for a pattern; `folder` may get a link."""
+    if not set("*?[]{}") & set(str(path.absolute())):
+        return literal(str(path.absolute()))
+    link = folder / f"file-{len(list(folder.iterdir()))}"
+    link.symlink_to(path.absolute())
+    return literal(str(link))
 
 
 def with_plain_line_ends(text: TextFile, folder: Path) -> TextFile:

@@ -30,6 +30,7 @@ class Stretch:
 
     @property
     def certain(self) -> bool:
+        """Whether a local time means exactly one instant."""
         return self.earlier == self.later
 
 
@@ -45,7 +46,7 @@ def checked_zone(name: str | None) -> None:
 
 
 def checked_choice(choice: str) -> None:
-    """InputError unless `choice` says what to do with local times that clock changes make unclear."""
+    """InputError unless `choice` says what becomes of local times that clock changes blur."""
     if choice not in CHOICES:
         raise InputError(
             f"--daylight-saving {choice!r} is not known.", hint=f"Use {', '.join(CHOICES)}."

@@ -130,9 +130,7 @@ def read_times(
     return [_times(each, orders) for each in written]
 
 
-def _written(
-    connection: duckdb.DuckDBPyConnection, relation: str, column: TimeColumn
-) -> _Written:
+def _written(connection: duckdb.DuckDBPyConnection, relation: str, column: TimeColumn) -> _Written:
     if column.type.startswith(("TIMESTAMP", "DATE")):
         return _Written(column)
     rows = f"(select {column.text} as {T} from {relation})"
@@ -336,7 +334,7 @@ def _add_formats(
 
 
 def _cleaned(shapes: dict[str, Shape]) -> str:
-    """SQL that brings the texts of these shapes into what strptime reads; dear, so only if needed."""
+    """SQL that brings texts of these shapes into what strptime reads, as little as need be."""
     sql = T
     if any(re.search(r"[^\W\d_]", shape) for shape in shapes):
         sql = f"lower(trim({sql}))"

@@ -30,6 +30,7 @@ class Header:
     classifiers: dict[str, list[str]] = field(default_factory=dict)
 
     def add(self, tag: str, attributes: dict[str, str]) -> None:
+        """Take an element of the log that is neither a trace nor an event."""
         if tag == "extension":
             uri = re.search(r"xes-standard\.org/(\w+)\.xesext$", attributes.get("uri", ""))
             if uri and uri[1] in PREFIXES and attributes.get("prefix"):
@@ -61,6 +62,7 @@ class Rows:
     """For events: the running number of their trace, null outside of one."""
 
     def full(self, read: int) -> bool:
+        """Whether it is time to hand them on, with so many bytes of the file read."""
         return (
             len(self.ends) >= MAX_OWNERS
             or len(self.flat) >= 3 * MAX_ATTRIBUTES
@@ -87,6 +89,7 @@ class XesElements(XmlTarget):
         self._nest: list[list[object]] = []
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
+        """An element begins."""
         depth = self.depth = self.depth + 1
         if depth == self._level and (kind := self._kinds.get(tag)):
             self._flat += (kind, attributes.get("key"), attributes.get("value"))
@@ -94,6 +97,7 @@ class XesElements(XmlTarget):
             self._other(tag, attributes)
 
     def end(self, tag: str) -> None:
+        """An element ends."""
         depth = self.depth
         self.depth = depth - 1
         if depth >= self._level:
@@ -103,6 +107,7 @@ class XesElements(XmlTarget):
             self._end_owner()
 
     def finish(self) -> None:
+        """Hand on what is left."""
         self._hand_on(EVENT)
         self._hand_on(TRACE)
 

@@ -127,12 +127,16 @@ def traces(rows: Rows, header: Header, found: Found) -> pl.DataFrame:
     columns = _columns(flat, keys, len(rows.ends))
     identity = _columns(flat, {header.key("identity:id"): "id"}, len(rows.ends))["id"]
     number = pl.int_range(rows.first, rows.first + len(rows.ends))
-    return columns.with_columns(
-        number.alias("trace"),
-        pl.col("case_id").is_null().alias("unnamed"),
-        pl.coalesce("case_id", identity, pl.format("trace {}", number + 1)).alias("case_id"),
-        _json(flat, list(keys), len(rows.ends)).alias("case_attributes"),
-    ).select(TRACES.names()).match_to_schema(TRACES)
+    return (
+        columns.with_columns(
+            number.alias("trace"),
+            pl.col("case_id").is_null().alias("unnamed"),
+            pl.coalesce("case_id", identity, pl.format("trace {}", number + 1)).alias("case_id"),
+            _json(flat, list(keys), len(rows.ends)).alias("case_attributes"),
+        )
+        .select(TRACES.names())
+        .match_to_schema(TRACES)
+    )
 
 
 def _without_odd_verdicts(flat: pl.DataFrame, found: Found) -> pl.DataFrame:
@@ -196,7 +200,9 @@ def _joined(flat: pl.DataFrame, keys: Sequence[str], height: int) -> pl.Series:
     found = _columns(flat, {key: f"part {index}" for index, key in enumerate(keys)}, height)
     parts = [pl.col(f"part {index}") for index in range(len(keys))]
     joined = pl.concat_str([part.fill_null("") for part in parts], separator="+")
-    return found.select(pl.when(pl.any_horizontal(p.is_not_null() for p in parts)).then(joined)).to_series()
+    return found.select(
+        pl.when(pl.any_horizontal(p.is_not_null() for p in parts)).then(joined)
+    ).to_series()
 
 
 def _json(flat: pl.DataFrame, without: list[str], height: int) -> pl.Series:

@@ -34,9 +34,7 @@ def quoted(text: pl.Expr) -> pl.Expr:
     """Text as a JSON string; XML lets no other control characters through."""
     return (
         pl.lit('"')
-        + text.str.replace_many(
-            ["\\", '"', "\n", "\r", "\t"], ["\\\\", '\\"', "\\n", "\\r", "\\t"]
-        )
+        + text.str.replace_many(["\\", '"', "\n", "\r", "\t"], ["\\\\", '\\"', "\\n", "\\r", "\\t"])
         + pl.lit('"')
     )
 
@@ -56,15 +54,17 @@ def scalar_json(kind: pl.Expr, value: pl.Expr) -> pl.Expr:
         pl.when(value.str.contains(DECIMAL) & real.is_finite()).then(real.cast(pl.String)),
     )
     truth = value.str.strip_chars().str.to_lowercase()
-    boolean = pl.when(truth.is_in(TRUE)).then(pl.lit("true"))
-    boolean = boolean.when(truth.is_in(FALSE)).then(pl.lit("false"))
+    boolean = pl.coalesce(
+        pl.when(truth.is_in(TRUE)).then(pl.lit("true")),
+        pl.when(truth.is_in(FALSE)).then(pl.lit("false")),
+    )
     typed = (
         pl.when(kind == "int")
         .then(whole)
         .when(kind == "float")
         .then(decimal)
         .when(kind == "boolean")
-        .then(boolean.otherwise(None))
+        .then(boolean)
         .when((kind == "list") & value.is_null())
         .then(pl.lit("[]"))
         .when((kind == "container") & value.is_null())
@@ -80,10 +80,7 @@ def mistyped(kind: pl.Expr, value: pl.Expr) -> pl.Expr:
     return (
         ((kind == "int") & ~value.str.contains(INTEGER))
         | ((kind == "float") & ~value.str.contains(f"{DECIMAL}|{SPECIAL}"))
-        | (
-            (kind == "boolean")
-            & ~value.str.strip_chars().str.to_lowercase().is_in([*TRUE, *FALSE])
-        )
+        | ((kind == "boolean") & ~value.str.strip_chars().str.to_lowercase().is_in([*TRUE, *FALSE]))
     ).fill_null(False)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import duckdb
@@ -29,17 +29,28 @@ def notes(
     zone: str,
 ) -> tuple[Note, ...]:
     """What was decided or left out, in the order case, event, timestamp, attributes."""
-    return tuple(
-        [
-            *_of_cases(elements, connection, tables),
-            *(
-                Note(subject, text.format(n=f"{n:,}", zone=zone, example=found.examples[what]))
-                for what, (subject, text) in TEXTS.items()
-                if (n := found.counts[what])
-            ),
-            *_of_elements(elements),
-        ]
+    return (
+        *_of_cases(elements, connection, tables),
+        *found_notes(found, zone),
+        *_of_elements(elements),
     )
+
+
+def found_notes(found: Found, zone: str) -> Iterator[Note]:
+    """Notes on what was found in attributes and timestamps."""
+    for what, (subject, text) in TEXTS.items():
+        if n := found.counts[what]:
+            yield Note(subject, text.format(n=f"{n:,}", zone=zone, example=found.examples[what]))
+
+
+def filled(
+    connection: duckdb.DuckDBPyConnection, table: str, columns: Collection[str]
+) -> frozenset[str]:
+    """Which columns of a temporary table have a value in any row."""
+    names = sorted(columns)
+    counts = ", ".join(f'count("{name}")' for name in names)
+    counted = _one(connection, f"select {counts} from temp.{table}")
+    return frozenset(name for name, count in zip(names, counted, strict=True) if count)
 
 
 def _of_elements(elements: XesElements) -> Iterator[Note]:
@@ -68,7 +79,9 @@ def _of_cases(
         """,
     )
     if unnamed:
-        yield Note("case", f"{unnamed:,} traces have no name; they are called {example!r} and so on.")
+        yield Note(
+            "case", f"{unnamed:,} traces have no name; they are called {example!r} and so on."
+        )
     if merged:
         yield Note(
             "case",

@@ -63,7 +63,9 @@ def instants(raw: pl.Series, zone: str) -> pl.DataFrame:
 
 def _minutes(offset: pl.Expr) -> pl.Expr:
     """Minutes east of Greenwich; null where there is no offset or it is beyond 14 hours."""
-    digits = offset.str.replace(":", "").str.slice(1).str.pad_end(4, "0").cast(pl.Int32, strict=False)
+    digits = (
+        offset.str.replace(":", "").str.slice(1).str.pad_end(4, "0").cast(pl.Int32, strict=False)
+    )
     east = digits // 100 * 60 + digits % 100
     signed = pl.when(offset.str.starts_with("-")).then(-east).otherwise(east)
     known = pl.when((east <= 14 * 60) & (digits % 100 < 60)).then(signed)
@@ -88,16 +90,20 @@ def _resolved(read: pl.DataFrame, zone: str) -> pl.DataFrame:
         .otherwise(pl.col("local") - pl.duration(minutes=minutes))
         .cast(INSTANT)
     )
-    return read.with_columns(instant.alias("timestamp")).select(
-        "timestamp",
-        pl.when(pl.col("timestamp").is_not_null())
-        .then(None)
-        .when(pl.col("raw").is_null())
-        .then(pl.lit("no timestamp"))
-        .when(naive)
-        .then(pl.lit(f"the time does not exist, or exists twice, in {zone}: ") + pl.col("raw"))
-        .otherwise(pl.lit("not a timestamp: ") + pl.col("raw"))
-        .alias("reason"),
-        naive.alias("naive"),
-        "finer",
-    ).match_to_schema(INSTANTS)
+    return (
+        read.with_columns(instant.alias("timestamp"))
+        .select(
+            "timestamp",
+            pl.when(pl.col("timestamp").is_not_null())
+            .then(None)
+            .when(pl.col("raw").is_null())
+            .then(pl.lit("no timestamp"))
+            .when(naive)
+            .then(pl.lit(f"the time does not exist, or exists twice, in {zone}: ") + pl.col("raw"))
+            .otherwise(pl.lit("not a timestamp: ") + pl.col("raw"))
+            .alias("reason"),
+            naive.alias("naive"),
+            "finer",
+        )
+        .match_to_schema(INSTANTS)
+    )

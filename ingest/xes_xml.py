@@ -26,12 +26,15 @@ class XmlTarget:
     """Grows with every event, trace or object that ended."""
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
+        """An element begins."""
         raise NotImplementedError
 
     def end(self, tag: str) -> None:
+        """An element ends."""
         raise NotImplementedError
 
     def doctype(self, name: str, *_: str | None) -> NoReturn:
+        """The file declares a document type, which is refused."""
         if name.lower() == "html":
             raise _web_page(self.path)
         raise LogFormatError(

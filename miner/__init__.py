@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from miner.discovery.activities import activities
     from miner.discovery.directly_follows import directly_follows
     from miner.discovery.variants import variants
     from miner.eventlog.filters import Condition, LogFilter
@@ -38,6 +39,7 @@ _WHERE = {
     "EventLog": "miner.eventlog.log",
     "EventStore": "miner.eventlog.store",
     "LogFilter": "miner.eventlog.filters",
+    "activities": "miner.discovery.activities",
     "activity_times": "miner.performance.times",
     "bottlenecks": "miner.performance.bottlenecks",
     "case": "miner.performance.cases",
@@ -61,6 +63,7 @@ __all__ = [
     "EventLog",
     "EventStore",
     "LogFilter",
+    "activities",
     "activity_times",
     "bottlenecks",
     "case",

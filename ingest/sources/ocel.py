@@ -6,18 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar
-from zoneinfo import available_timezones
 
 import duckdb
 
-from ingest.ocel_flatten import flatten, object_type, select
+from ingest.ocel_flatten import FLATTENED, flatten, object_type, select
 from ingest.ocel_json import read_json
 from ingest.ocel_sqlite import read_sqlite
 from ingest.ocel_tables import OcelTables
 from ingest.ocel_xml import read_xml
 from ingest.source import FileSource, Scan
+from ingest.time_zones import checked_zone
+from ingest.xes_notes import filled
 from ingest.xes_unpack import unpacked
-from miner.errors import LogFormatError, UnknownNameError
+from miner.errors import LogFormatError
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class OcelFile(FileSource):
     name: ClassVar[str] = "ocel"
 
     object_type: Annotated[str, "type of the objects that become cases"] = ""
-    timezone: Annotated[str, "zone of times without an offset, such as Europe/Berlin"] = "UTC"
+    timezone: Annotated[str | None, "zone of times without an offset, like Europe/Berlin"] = None
 
     def scan(self, connection: duckdb.DuckDBPyConnection) -> Scan:
         """Read the file into temporary tables of `connection`; they go when the scan is left.
@@ -42,9 +43,8 @@ class OcelFile(FileSource):
         UnknownNameError for a type or a zone that does not exist, and InputError, with the types
         there are, where there are several and none is chosen.
         """
-        if self.timezone not in available_timezones():
-            raise UnknownNameError("time zone", self.timezone, available_timezones())
-        opened = OcelScan(OcelTables(connection, self.timezone))
+        checked_zone(self.timezone)
+        opened = OcelScan(OcelTables(connection, self.timezone or "UTC"))
         try:
             opened.load(self)
         except BaseException:
@@ -71,7 +71,8 @@ class OcelScan(Scan):
         read(path, self._tables)
         self._tables.finish()
         chosen = object_type(self._tables, path, source.object_type)
-        self.notes = flatten(self._tables, path, chosen, source.timezone)
+        self.notes = flatten(self._tables, path, chosen)
+        self.given = filled(self._tables.connection, self._tables.name("case"), FLATTENED)
 
 
 def _reader(path: Path) -> Callable[[Path, OcelTables], None]:

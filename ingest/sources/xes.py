@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar
 from uuid import uuid4
-from zoneinfo import available_timezones
 
 import duckdb
 
 from ingest.source import FileSource, Scan
+from ingest.time_zones import checked_zone
 from ingest.xes_elements import EVENT, Header, Rows, XesElements
 from ingest.xes_events import EVENT_KEYS, EVENTS, TRACE_KEYS, TRACES, Found, events, traces
-from ingest.xes_notes import notes
+from ingest.xes_notes import filled, notes
 from ingest.xes_xml import parse
 from miner.errors import LogFormatError, UnknownNameError
 from miner.eventlog.schema import BATCH
@@ -37,7 +37,7 @@ class XesFile(FileSource):
     activity: Annotated[str, "classifier, or key of the attribute, that names the activity"] = (
         CONCEPT_NAME
     )
-    timezone: Annotated[str, "zone of times without an offset, such as Europe/Berlin"] = "UTC"
+    timezone: Annotated[str | None, "zone of times without an offset, like Europe/Berlin"] = None
 
     def scan(self, connection: duckdb.DuckDBPyConnection) -> Scan:
         """Read the file into temporary tables of `connection`; they go when the scan is left.
@@ -45,8 +45,7 @@ class XesFile(FileSource):
         Raises LogFormatError where the file is not XES to its last byte or has no events, and
         UnknownNameError for a zone or an activity that does not exist.
         """
-        if self.timezone not in available_timezones():
-            raise UnknownNameError("time zone", self.timezone, available_timezones())
+        checked_zone(self.timezone)
         opened = XesScan(connection, self)
         try:
             opened.load()
@@ -63,6 +62,7 @@ class XesScan(Scan):
         self._connection = connection
         self._source = source
         self._found = Found()
+        self._zone = source.timezone or "UTC"
         suffix = uuid4().hex
         self._events, self._traces = f"xes_event_{suffix}", f"xes_trace_{suffix}"
         self.select = _select(self._events, self._traces)
@@ -83,14 +83,15 @@ class XesScan(Scan):
         parse(path, elements)
         self._refuse_nothing(path, elements.header)
         tables = (self._events, self._traces)
-        self.notes = notes(
-            elements, self._found, self._connection, tables, self._source.timezone
+        self.notes = notes(elements, self._found, self._connection, tables, self._zone)
+        self.given = filled(self._connection, self._events, OF_EVENT) | filled(
+            self._connection, self._traces, OF_TRACE
         )
 
     def _insert(self, name: str, rows: Rows, header: Header) -> None:
         if name == EVENT:
             keys = self._activity_keys(header)
-            frame = events(rows, header, keys, self._source.timezone, self._found)
+            frame = events(rows, header, keys, self._zone, self._found)
             table = self._events
         else:
             frame, table = traces(rows, header, self._found), self._traces

@@ -16,8 +16,11 @@ _MOST_NODES = 100_000
 class States(Protocol):
     """The states of a model, each known by a number; 0 is where a case starts."""
 
-    def moves(self, state: int) -> Mapping[str, Sequence[int]] | None:
-        """The states that each activity possible now leads to; null when there are too many."""
+    exhausted: bool
+    """Whether there were too many; all answers are worthless then."""
+
+    def moves(self, state: int) -> Mapping[str, Sequence[int]]:
+        """The states that each activity possible now leads to."""
 
     def accepts(self, state: int) -> bool:
         """Whether a case may end here."""
@@ -40,7 +43,11 @@ class Automaton:
         self._moves: dict[int, dict[str, int]] = {}
         self._accepts: dict[int, bool] = {}
         self._size = 0
-        self.exhausted = False
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the model turned out to have too many states."""
+        return self._size > _MOST_NODES or self._states.exhausted
 
     def moves(self, state: int) -> dict[str, int]:
         """For each activity the model allows in `state`, the state it leads to; 0 is the first."""
@@ -58,8 +65,7 @@ class Automaton:
         targets: dict[str, set[int]] = defaultdict(set)
         for inner in self._sets[state]:
             moves = self._states.moves(inner)
-            if moves is None or self._size > _MOST_NODES:
-                self.exhausted = True
+            if self.exhausted:
                 return {}
             self._size += len(moves)
             for label, found in moves.items():

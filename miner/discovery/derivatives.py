@@ -34,6 +34,9 @@ class TreeStates:
     constructions (1996).
     """
 
+    exhausted = False
+    """Never: how many there are is bounded by the traces that are walked."""
+
     def __init__(self, tree: ProcessTree) -> None:
         self._known: dict[tuple[Kind, str, tuple[int, ...]], _Rest] = {}
         self._done = self._rest("done", optional=True)

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from miner.model.workflow_net import Marking, WorkflowNet
 
 _MOST_MARKINGS = 300_000
+_MOST_TOKENS = 500
 _Tokens = tuple[int, ...]
 
 
@@ -14,7 +15,7 @@ class NetStates:
     """The markings right after an activity; found when they are asked for.
 
     A marking is the sorted numbers of its marked places, one for each token. A net that is not
-    bounded has ever more of them: after 300,000 the answers are null.
+    bounded has ever more of them: after 300,000, or with 500 tokens in one, they are exhausted.
     """
 
     def __init__(self, net: WorkflowNet) -> None:
@@ -37,12 +38,12 @@ class NetStates:
         self._markings = [_tokens(net.initial, number)]
         self._numbers = {self._markings[0]: 0}
         self._seen = 0
+        self.exhausted = False
         self._closures: dict[int, tuple[dict[str, list[int]], bool]] = {}
 
-    def moves(self, state: int) -> dict[str, list[int]] | None:
-        """The states each activity possible in `state` leads to; null when there are too many."""
-        found = self._closure(state)
-        return None if self._seen > _MOST_MARKINGS else found[0]
+    def moves(self, state: int) -> dict[str, list[int]]:
+        """The states that each activity possible in `state` leads to."""
+        return self._closure(state)[0]
 
     def accepts(self, state: int) -> bool:
         """Whether the net can get from `state` to its final marking without any activity."""
@@ -57,9 +58,11 @@ class NetStates:
         moves: dict[str, dict[int, None]] = defaultdict(dict)
         seen = {marking}
         waiting = [marking]
-        while waiting and self._seen <= _MOST_MARKINGS:
+        while waiting and not self.exhausted:
             self._seen += 1
-            for label, after in self._fired(waiting.pop()):
+            marking = waiting.pop()
+            self.exhausted = self._seen > _MOST_MARKINGS or len(marking) > _MOST_TOKENS
+            for label, after in self._fired(marking):
                 if label is not None:
                     moves[label][self._number(after)] = None
                 elif after not in seen:

@@ -275,9 +275,13 @@ def _way(
     ends: Sequence[tuple[int | None, int | None]],
     side: int,
 ) -> Iterator[int]:
-    """The paths between `activity` and None, `side` 0 back to the start, 1 on to the end."""
+    """The paths between `activity` and None, `side` 0 back to the start, 1 on to the end.
+
+    Takes them out of `last`, so that each is given once: who meets an activity that was passed
+    before has the rest of the way already.
+    """
     at: int | None = activity
     while at is not None and at in last:
-        path = last[at]
+        path = last.pop(at)
         yield path
         at = ends[path][side]

@@ -46,6 +46,8 @@ Viz.instance().then(viz => { graphviz = viz }, error => { fault = String(error) 
 _STATE = "graphviz ? 'ready' : fault"
 
 _START_SECONDS = 20.0
+# V8 complains when it is interrupted before it has begun.
+_SHORTEST = 0.02
 
 
 class Graphviz:
@@ -81,8 +83,11 @@ class Graphviz:
         from py_mini_racer import JSEvalException, JSTimeoutException
 
         code = f"graphviz.renderString({json.dumps(dot)}, {{format: 'json0'}})"
+        left = deadline - time.monotonic()
+        if left < _SHORTEST:
+            raise TimeoutError("the layout took too long")
         try:
-            text = racer.eval(code, timeout_sec=max(deadline - time.monotonic(), 0.001))
+            text = racer.eval(code, timeout_sec=left)
         except JSTimeoutException:
             self._racer = None
             raise TimeoutError("the layout took too long") from None

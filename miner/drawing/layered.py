@@ -159,16 +159,32 @@ def _drawn(
     room = _LOOP + max(loops) if loops else max(labels, default=0.0)
     centres = [(columns[-1, node] - left, middles[rows[node]]) for node in range(len(sizes))]
     courses = []
+    shifts = _shifts(sizes, ends)
     for link, (source, target) in enumerate(ends):
         if source == target:
             courses.append(_loop(centres[source], sizes[source], labels[link]))
             continue
         down = 1 if rows[target] > rows[source] else -1
         stops = [(columns[link, row] - left, middles[row], tall[row] / 2) for row in lanes[link]]
-        start = (*centres[source], sizes[source][1] / 2)
-        end = (*centres[target], sizes[target][1] / 2)
+        start = (centres[source][0] + shifts[link], centres[source][1], sizes[source][1] / 2)
+        end = (centres[target][0] + shifts[link], centres[target][1], sizes[target][1] / 2)
         courses.append(_course(start, stops, end, down, labels[link]))
     return Placed(right - left + room, top - _BETWEEN_LAYERS, centres, courses)
+
+
+def _shifts(sizes: Sequence[tuple[float, float]], ends: Sequence[tuple[int, int]]) -> list[float]:
+    """How far aside each link runs, so that links between the same boxes do not cover each other;
+    never beyond the narrower box."""
+    seen: dict[tuple[int, int], int] = defaultdict(int)
+    shifts = []
+    for source, target in ends:
+        pair = min(source, target), max(source, target)
+        number = seen[pair]
+        seen[pair] += 1
+        most = min(sizes[source][0], sizes[target][0]) / 2 - 3
+        aside = (number + 1) // 2 * _LANE * (-1 if number % 2 else 1)
+        shifts.append(max(-most, min(most, aside)))
+    return shifts
 
 
 def _half(slot: tuple[int, int], sizes: Sequence[tuple[float, float]]) -> float:

@@ -41,6 +41,7 @@ class BoxMark:
 
     @property
     def box(self) -> Box:
+        """The box that holds the lines and the figure."""
         widest = max(width(line, NAME_SIZE, bold=True) for line in self.lines)
         figure = width(self.figure, FIGURE_SIZE)
         height = 13 + LINE_HEIGHT * (len(self.lines) + 1)
@@ -61,6 +62,7 @@ class PathMark:
 
     @property
     def link(self) -> Link:
+        """The link to lay out."""
         return Link(self.source, self.target, self.weight, self.label, self.thickness)
 
 
@@ -86,6 +88,7 @@ class Marks:
 
     @property
     def terminals(self) -> tuple[Box, ...]:
+        """The signs for start and end, those of them that a path uses."""
         ends = {end for path in self.paths for end in (path.source, path.target)}
         return tuple(Box(kind, _TERMINAL, _TERMINAL, kind) for kind in (START, END) if kind in ends)
 

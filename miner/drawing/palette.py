@@ -12,7 +12,7 @@ Theme = Literal["light", "dark"]
 STEPS = 9
 """Strengths are shown in this many colours."""
 
-_INKS = ("#0a0d12", "#ffffff")
+_INKS = ("#000000", "#ffffff")
 
 
 @dataclass(frozen=True)

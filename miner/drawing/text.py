@@ -22,6 +22,7 @@ _BOLD = 1.11
 _ROUNDING = 1.04
 _JOINERS = "\u200c\u200d"
 _ELLIPSIS = "…"
+_BREAKS = re.compile(r"[\s_\-/.:]|(?<=[a-z0-9])(?=[A-Z])")
 # Scripts DejaVu has no glyphs for: South and South-East Asian, CJK, emoji.
 _BEYOND_DEJAVU = re.compile(
     "[\u0700-\u109f\u1100-\u1cff\u2e80-\ud7ff\uf900-\ufaff\U00010000-\U0010ffff]"
@@ -76,7 +77,8 @@ def _width(char: str) -> int:
 def fitted(text: str, size: float, limit: float, *, lines: int, bold: bool = False) -> list[str]:
     """`text` broken into at most `lines` lines no wider than `limit` pixels.
 
-    Breaks at spaces and after `_ - / . :` where it can, inside a word where it must; what does not
+    Breaks at spaces, after `_ - / . :` and before the capitals of camelCase where it can, inside a
+    word where it must; what does not
     fit ends in an ellipsis.
     """
     found: list[str] = []
@@ -105,6 +107,6 @@ def _fits(text: str, size: float, limit: float, bold: bool) -> int:
 def _break(text: str, fits: int) -> str:
     if text[fits : fits + 1] == " ":
         return text[:fits]
-    places = [m.end() for m in re.finditer(r"[\s_\-/.:]", text[:fits])]
+    places = [m.end() for m in _BREAKS.finditer(text[:fits])]
     good = [place for place in places if place >= fits // 3]
     return text[: good[-1]] if good else text[:fits]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-UNKNOWN = "–"  # noqa: RUF001  an en dash, the sign for "no value" in tables
+UNKNOWN = "–"
 
 MICROSECOND, MILLISECOND, SECOND = 1, 1_000, 1_000_000
 MINUTE, HOUR, DAY = 60 * SECOND, 3_600 * SECOND, 86_400 * SECOND
@@ -19,7 +19,7 @@ def spoken(duration: timedelta | None) -> str:
     if duration is None:
         return UNKNOWN
     microseconds = duration // timedelta(microseconds=1)
-    sign = "−" if microseconds < 0 else ""  # noqa: RUF001  a minus sign, not a hyphen
+    sign = "−" if microseconds < 0 else ""
     return sign + _spoken(abs(microseconds))
 
 

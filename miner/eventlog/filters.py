@@ -403,7 +403,7 @@ def _between(value: str) -> Parameters:
     return {"low": _moment(low), "high": _end_of(high)["value"]}
 
 
-def inverted(conditions: Iterable[tuple[str, str | bool]]) -> LogFilter:
+def in_order(conditions: Iterable[tuple[str, str | bool]]) -> LogFilter:
     """A filter from flags in the order they were given; a `not` inverts the one after it."""
     found: list[Condition] = []
     invert = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Literal, overload
 
 
@@ -114,6 +115,14 @@ class EventLog:
         return result.select(
             pl.col(name).cast(_through(kind)).cast(kind) for name, kind in schema.items()
         )
+
+    def batches(self, sql: str, *, rows: int = 100_000) -> Iterator[pl.DataFrame]:
+        """The result of one SELECT piece by piece, in memory that does not grow with it."""
+        with engine.translated():
+            for batch in self._connection.sql(sql).to_arrow_reader(rows):
+                frame = pl.from_arrow(batch)
+                assert isinstance(frame, pl.DataFrame)
+                yield frame
 
     @overload
     def row(self, sql: str, **parameters: Any) -> dict[str, Any]: ...

@@ -18,12 +18,10 @@ from miner.eventlog import audit, engine, snapshots
 from miner.eventlog.filters import LogFilter
 from miner.eventlog.log import EventLog
 from miner.eventlog.snapshots import Snapshot
-from miner.eventlog.writer import Writer
+from miner.eventlog.writer import DATABASE, SCRATCH, Writer
 from miner.settings import settings
 
-DATABASE = "store.duckdb"
 LOCK = "writer.lock"
-SCRATCH = "scratch"
 
 
 class EventStore:

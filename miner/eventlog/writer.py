@@ -19,6 +19,9 @@ from miner.eventlog.merge import Counts, merge
 from miner.eventlog.schema import BATCH
 from miner.eventlog.staging import Staged, stage, unstage
 
+DATABASE = "store.duckdb"
+SCRATCH = "scratch"
+
 Progress = Callable[[str, float], None]
 """Told what is being done and which share of it is done."""
 
@@ -130,6 +133,24 @@ class Writer:
             cases = prepare.rebuild(self.connection)
         audit.note(self.store, "prepare", cases=cases)
         return cases
+
+    def compact(self) -> tuple[int, int]:
+        """Write the store anew without freed space; the bytes before and after."""
+        path = self.store / DATABASE
+        fresh = path.with_name(f"{path.name}.compact")
+        with engine.translated(self.store):
+            self.connection.execute("checkpoint")
+            before = path.stat().st_size
+            fresh.unlink(missing_ok=True)
+            self.connection.execute(f"attach {_quoted(fresh)} as compacted")
+            self.connection.execute(f"copy from database {path.stem} to compacted")
+            self.connection.execute("update compacted.format set changes = changes + 1")
+            self.connection.execute("detach compacted")
+            self.connection.close()
+            fresh.rename(path)
+            self.connection = engine.writing(path, self.store / SCRATCH)
+        audit.note(self.store, "compact", before=before, after=path.stat().st_size)
+        return before, path.stat().st_size
 
     def changes(self) -> int:
         """How many transactions have changed this store since it was made."""
@@ -271,6 +292,10 @@ def code_version() -> str:
         return version("procession")
     except PackageNotFoundError:
         return "unknown"
+
+
+def _quoted(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
 
 
 def _as_column(events: pl.DataFrame, name: str, kind: Any) -> pl.Expr:

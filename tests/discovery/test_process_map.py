@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import pairwise
 from pathlib import Path
 
 import polars as pl
@@ -40,12 +41,15 @@ def names(found: ProcessMap) -> set[str]:
 
 def reached(pairs: set[tuple[str | None, str | None]]) -> set[str]:
     """Activities to be reached from the start along these arcs."""
-    seen: set[str] = set()
-    fresh = {b for a, b in pairs if a is None and b is not None}
+    after = defaultdict(set)
+    for source, target in pairs:
+        after[source].add(target)
+    seen: set[str | None] = set()
+    fresh = after[None]
     while fresh:
         seen |= fresh
-        fresh = {b for a, b in pairs if a in fresh and b is not None} - seen
-    return seen
+        fresh = set().union(*(after[one] for one in fresh if one is not None)) - seen
+    return {name for name in seen if name is not None}
 
 
 def is_connected(found: ProcessMap) -> bool:
@@ -176,7 +180,7 @@ def test_a_real_log_opens_readable_and_connected(shared_logs: Path, name: str) -
 
 def test_a_map_of_many_thousand_activities_is_simplified_in_time() -> None:
     chain = [None, *(f"{number:05}" for number in range(20_000)), None]
-    pairs = [(a, b, 5) for a, b in zip(chain, chain[1:], strict=False)]
+    pairs = [(a, b, 5) for a, b in pairwise(chain)]
     pairs += [(None, name, 1) for name in chain[1:-1:7]] + [
         (name, None, 1) for name in chain[1:-1:5]
     ]

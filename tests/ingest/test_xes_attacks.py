@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
-import psutil
+import psutil  # type: ignore[import-untyped]
 import pytest
 
-from ingest import xes_unpack, xes_xml
+from ingest import unpack, xes_xml
 from ingest.sources.xes import XesFile
 from miner.errors import LogFormatError
 
@@ -54,12 +54,13 @@ def listener() -> Iterator[tuple[str, list[object]]]:
 
 
 def documents(address: str) -> dict[str, str]:
+    body = BODY.format("a")
     return {
         "entity in a value": f'<!DOCTYPE log [<!ENTITY x SYSTEM "{address}">]>{BODY.format("&x;")}',
         "entity in text": f'<!DOCTYPE log [<!ENTITY x SYSTEM "{address}">]><log>&x;</log>',
-        "document type": f'<!DOCTYPE log SYSTEM "{address}">{BODY.format("a")}',
-        "public document type": f'<!DOCTYPE log PUBLIC "-//X" "{address}">{BODY.format("a")}',
-        "parameter entity": f'<!DOCTYPE log [<!ENTITY % p SYSTEM "{address}"> %p;]>{BODY.format("a")}',
+        "document type": f'<!DOCTYPE log SYSTEM "{address}">{body}',
+        "public document type": f'<!DOCTYPE log PUBLIC "-//X" "{address}">{body}',
+        "parameter entity": f'<!DOCTYPE log [<!ENTITY % p SYSTEM "{address}"> %p;]>{body}',
     }
 
 
@@ -140,10 +141,10 @@ def test_hundreds_of_megabytes_of_blanks_are_refused_early(tmp_path: Path) -> No
 def test_a_file_packed_beyond_reason_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(xes_unpack, "RATIO_COUNTS_FROM", 1_000_000)
+    monkeypatch.setattr(unpack, "FREELY", 1_000_000)
     path = tmp_path / "bomb.xes.gz"
     packed(path, b"<log>", b" " * 1_000_000, 20, b"</log>")
-    assert "unpacks to more than" in refused(path, path.read_bytes())
+    assert "unpacks to over" in refused(path, path.read_bytes())
 
 
 def test_an_event_beyond_reason_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,11 +51,17 @@ def test_real_logs_are_the_same_to_pm4py(log: tuple[str, Path, pl.DataFrame]) ->
         expected = pl.Series(read[key].astype("str")).to_list() if key in read else [None]
         ours = frame[column].to_list() if key in read else frame[column].unique().to_list()
         assert ours == expected, column
-    assert frame["timestamp"].equals(pl.Series(times.astype("datetime64[us]")).cast(pl.Datetime("us")))
+    assert frame["timestamp"].equals(
+        pl.Series(times.astype("datetime64[us]")).cast(pl.Datetime("us"))
+    )
     expected_keys = {key for key in read if ":" not in key and key not in columns.values()}
-    found = frame["attributes"].drop_nulls().str.json_decode(
-        pl.Struct({key: pl.String() for key in expected_keys})
-    ) if expected_keys else None
+    found = (
+        frame["attributes"]
+        .drop_nulls()
+        .str.json_decode(pl.Struct({key: pl.String() for key in expected_keys}))
+        if expected_keys
+        else None
+    )
     for key in expected_keys:
         assert found is not None
         assert found.struct.field(key).count() == read[key].count(), key

@@ -85,4 +85,8 @@ def test_digits_below_the_microsecond_are_marked() -> None:
 def test_no_text_breaks_it(raw: list[str]) -> None:
     found = instants(pl.Series(raw, dtype=pl.String), "Europe/Berlin")
     assert found.height == len(raw)
-    assert found.select(pl.col("timestamp").is_null() == pl.col("reason").is_not_null()).to_series().all()
+    assert (
+        found.select(pl.col("timestamp").is_null() == pl.col("reason").is_not_null())
+        .to_series()
+        .all()
+    )

@@ -1,0 +1,139 @@
+"""Loading: the events of a source into a store, exactly once however often it is repeated."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from pathlib import Path
+
+from ingest.source import FileSource, Note, Source
+from miner.errors import InputError
+from miner.eventlog import landing
+from miner.eventlog.merge import Counts
+from miner.eventlog.store import EventStore
+from miner.eventlog.writer import Loaded, Progress, Writer
+
+Notes = Callable[[Sequence[Note]], None]
+
+
+def load(
+    source: Source,
+    store: EventStore,
+    *,
+    process: str,
+    keep: bool = False,
+    tell: Progress | None = None,
+    tell_notes: Notes | None = None,
+    on_wait: Callable[[float], None] | None = None,
+    on_repair: Callable[[str], None] | None = None,
+) -> Loaded:
+    """Read `source` and keep the events the store does not have yet; publish the result.
+
+    Safe to repeat and to interrupt: a file that was loaded before adds nothing, one that was
+    loaded in part goes on where it stopped, and whoever reads the store meanwhile sees it as it was.
+    With `keep`, a copy of the file stays in the store's landing. What was guessed goes to
+    `tell_notes` before anything is loaded.
+
+    Raises InputError for a file or option that cannot be used, StoreError when the store cannot be
+    written, SourceError when a system does not answer.
+    """
+    _check_process(process)
+    if isinstance(source, FileSource):
+        _check_file(source.path)
+    with store.write(on_wait=on_wait, on_repair=on_repair) as writer:
+        if isinstance(source, FileSource):
+            return _load_file(source, writer, process, keep, tell, tell_notes)
+        return _load_pages(source, writer, process)
+
+
+def fingerprint_of(source: FileSource) -> str:
+    """A digest of the file's bytes and of every option that says how to read it."""
+    options = {
+        field.name: repr(getattr(source, field.name))
+        for field in fields(source)
+        if field.name != "path"
+    }
+    with Path(source.path).open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    described = json.dumps([source.name, options, digest], sort_keys=True)
+    return hashlib.sha256(described.encode()).hexdigest()
+
+
+def _load_file(
+    source: FileSource,
+    writer: Writer,
+    process: str,
+    keep: bool,
+    tell: Progress | None,
+    tell_notes: Notes | None,
+) -> Loaded:
+    fingerprint = fingerprint_of(source)
+    before = writer.loaded_before(fingerprint, process)
+    if before:
+        duplicate = before.read - before.rejected
+        counts = Counts(read=before.read, duplicate=duplicate, rejected=before.rejected)
+        return Loaded(source.name, process, counts, 0, 0.0, None, {})
+    if keep:
+        landing.keep(writer.store, Path(source.path))
+    with source.scan(writer.connection) as opened:
+        if tell_notes:
+            tell_notes(opened.notes)
+        return writer.load(
+            opened.select,
+            source=source.name,
+            process=process,
+            origin=str(Path(source.path).resolve()),
+            fingerprint=fingerprint,
+            given=opened.given,
+            notes=[(note.subject, note.text) for note in opened.notes],
+            tell=tell,
+        )
+
+
+def _load_pages(source: Source, writer: Writer, process: str) -> Loaded:
+    total, cases, seconds, load_id = Counts(), 0, 0.0, None
+    transitions: dict[str, str] = {}
+    for batch in source.read():
+        loaded = writer.append(batch, source=source.name, process=process)
+        total += loaded.counts
+        cases += loaded.cases
+        seconds += loaded.seconds
+        load_id = loaded.load_id
+        transitions |= loaded.transitions
+    return Loaded(source.name, process, total, cases, seconds, load_id, transitions)
+
+
+def _check_process(process: str) -> None:
+    if not process.strip() or len(process) > 200 or not process.isprintable():
+        raise InputError(
+            f"{process[:80]!r} cannot be the name of a process.",
+            hint="Give a short printable name with --process.",
+        )
+
+
+def _check_file(given: str | Path) -> None:
+    path = Path(given)
+    if path.is_dir():
+        raise InputError(f"{path} is a folder.", hint="Name a file in it.")
+    if not path.exists():
+        near = _near(path)
+        raise InputError(
+            f"There is no file {path}.", hint=f"Did you mean {near}?" if near else "Check the path."
+        )
+    try:
+        with path.open("rb"):
+            pass
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _near(path: Path) -> Path | None:
+    from difflib import get_close_matches
+
+    if not path.parent.is_dir():
+        return None
+    names = [entry.name for entry in path.parent.iterdir() if entry.is_file()]
+    near = get_close_matches(path.name, names, n=1)
+    return path.parent / near[0] if near else None

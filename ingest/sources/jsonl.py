@@ -1,0 +1,35 @@
+"""JSON lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from ingest.event_tables import EventTable
+from ingest.json_lines import json_table, stage_lines
+from ingest.source import Note
+from ingest.table_file import ROLES, TableFile
+from ingest.text_files import open_text
+from ingest.workplace import Workplace
+from miner.errors import LogFormatError
+
+
+@dataclass(frozen=True)
+class JsonLinesFile(TableFile):
+    """JSON lines: one object per line and event; `a.b` names the field `b` inside `a`."""
+
+    name: ClassVar[str] = "jsonl"
+
+    encoding: Annotated[str | None, "encoding of the text, UTF-8 if none is given"] = None
+
+    def open_table(self, workplace: Workplace) -> tuple[EventTable, list[Note]]:
+        """The table of the file; LogFormatError if it is no such file or holds no events."""
+        text = open_text(self.path, workplace.folder, self.encoding)
+        if text.sample.lstrip().startswith("["):
+            raise LogFormatError(
+                f"{self.path!r} is one JSON array, not one object per line.",
+                hint="Turn it into lines, for example with: jq -c '.[]' FILE",
+            )
+        text, lines, rejected = stage_lines(text, self.path, workplace)
+        given = [name for role in ROLES if (name := getattr(self, role)) is not None]
+        return json_table(workplace.connection, lines, rejected, given), list(text.notes)

@@ -1,0 +1,48 @@
+"""The roof: the one place that knows all packages, and joins their commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ingest.cli import load, sources
+from miner.analysis_commands import analysis_commands
+from miner.cli import Commands, store_option
+from miner.demo import demo
+from miner.handing_commands import discover, export, process_map, report
+from miner.store_commands import compact, prepare, verify
+
+if TYPE_CHECKING:
+    from miner.eventlog.store import EventStore
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="procession", prog_name="procession")
+def main() -> None:
+    """Process mining and workflow observability.
+
+    Bring events in with `load`, look at the process with the other commands, open the dashboards
+    with `serve`. `procession demo` shows it all on sample logs.
+    """
+
+
+@click.command()
+@click.option("--port", default=8501, show_default=True, type=click.IntRange(1, 65535))
+@store_option
+def serve(port: int, store: EventStore) -> None:
+    """Open the dashboards in the browser."""
+    from dashboards.cli import serve as serve_dashboards
+
+    serve_dashboards(Path(store.folder), port)
+
+
+for command in (
+    load, sources, *analysis_commands(), discover, process_map, export, report, serve, demo,
+    prepare, verify, compact,
+):  # fmt: skip
+    main.add_command(command)
+
+if __name__ == "__main__":
+    main()

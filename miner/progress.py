@@ -1,0 +1,45 @@
+"""A progress bar on stderr for what takes longer than two seconds."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+
+from tqdm import tqdm
+
+PHASES = {"Reading": (0.0, 0.45), "Merging": (0.45, 1.0)}
+"""Where in the whole each phase begins and ends."""
+
+
+class Progress:
+    """Call it with what is being done and which share of it is done."""
+
+    def __init__(self, name: str) -> None:
+        self._bar = tqdm(
+            total=100.0,
+            desc=name,
+            unit="%",
+            delay=2,
+            file=sys.stderr,
+            leave=False,
+            bar_format="{desc}: {percentage:3.0f} %|{bar:30}| {rate_fmt}, {remaining} left",
+        )
+
+    def __call__(self, what: str, share: float) -> None:
+        """Move the bar; it never goes back."""
+        low, high = PHASES.get(what, (0.0, 1.0))
+        done = 100 * (low + (high - low) * share)
+        self._bar.set_description(what, refresh=False)
+        if done > self._bar.n:
+            self._bar.update(done - self._bar.n)
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        self._bar.close()
