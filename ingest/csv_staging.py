@@ -105,7 +105,8 @@ class _Stages:
             select
                 line_byte_position as byte,
                 {REASON} as reason,
-                rtrim(min(csv_line), chr(10) || chr(13)) as record,
+                line_byte_position + strlen(min(csv_line)) as ending,
+                trim(min(csv_line), chr(10) || chr(13)) as record,
                 bool_or(error_type = 'UNQUOTED VALUE') as quote,
                 bool_or(error_type = 'INVALID ENCODING') as undecoded
             from {errors}
@@ -145,7 +146,7 @@ class _Stages:
             from {rejected}
             where contains(record, chr(10)) and (
                 strlen(record) > {LONGEST_SWALLOW}
-                or quote and byte + strlen(record) >= {end} - 2
+                or quote and ending >= {end} - 2
             )
             order by byte
             limit 1

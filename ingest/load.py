@@ -10,7 +10,6 @@ from pathlib import Path
 
 from ingest.source import FileSource, Note, Source
 from miner.errors import InputError
-from miner.eventlog import landing
 from miner.eventlog.merge import Counts
 from miner.eventlog.store import EventStore
 from miner.eventlog.writer import Loaded, Progress, Writer
@@ -76,6 +75,8 @@ def _load_file(
         counts = Counts(read=before.read, duplicate=duplicate, rejected=before.rejected)
         return Loaded(source.name, process, counts, 0, 0.0, None, {})
     if keep:
+        from miner.eventlog import landing
+
         landing.keep(writer.store, Path(source.path))
     with source.scan(writer.connection) as opened:
         if tell_notes:

@@ -81,7 +81,8 @@ class EventStore:
             shutil.rmtree(self.folder / SCRATCH, ignore_errors=True)
             writer = Writer(self.folder, self._open(path, on_repair or (lambda _: None)))
             try:
-                yield writer
+                with engine.translated(self.folder):
+                    yield writer
                 behind = not writer.unfinished() and self._is_behind(writer.changes())
             finally:
                 writer.close()
