@@ -25,6 +25,7 @@ LIFECYCLE_WORDS = frozenset(
         "retry created ready reserved inprogress running executing waiting"
     )
 )
+CALLED_TIMES = (*names.TIMESTAMP, *names.COMPLETED, *names.START)
 MOST_ACTIVITIES = 500
 """A text with more distinct values in the sample is no name of an activity, if names do not say."""
 
@@ -156,6 +157,10 @@ class _Guess:
     def _refuse_twins(self, role: str, found: list[Column]) -> None:
         """Names that differ in case or accents only give no reason to prefer one."""
         first = names.normalised(found[0].name)
+        if found[0].repeated:
+            raise InputError(
+                f"Several columns are named {found[0].name!r}.", hint="Rename all but one of them."
+            )
         if len(found) > 1 and names.normalised(found[1].name) == first:
             raise _undecided(role, found[:2])
 
@@ -302,12 +307,22 @@ class _Guess:
                 continue
             if len(candidates := self.unsure.get(role, [])) > 1:
                 raise _undecided(role, candidates)
+            if role == "timestamp" and (called := self.named(CALLED_TIMES)):
+                raise self._no_times(called[0])
             shown = ", ".join(repr(column.name) for column in self.columns[:30])
             raise InputError(
                 f"None of the columns looks like the {role}: {shown}.",
                 hint=f"Name it with --{role} COLUMN. If these are no names, the file has no line "
                 "of column names: add one.",
             )
+
+    def _no_times(self, column: Column) -> InputError:
+        values = self.sample[column.name].drop_nulls()
+        example = f", for example {values[0][:80]!r}" if len(values) else ""
+        return InputError(
+            f"The values in column {column.name!r} cannot be read as times{example}.",
+            hint="Name the column with the times: --timestamp COLUMN.",
+        )
 
 
 def _is_time(shape: str, shortest_number: int) -> bool:

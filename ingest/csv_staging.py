@@ -13,7 +13,7 @@ import duckdb
 
 from ingest.dialects import Dialect
 from ingest.sql import literal
-from ingest.text_files import TextFile, path_in_sql, with_plain_line_ends, without_head
+from ingest.text_files import TextFile, path_in_sql, with_newlines, without_head
 from ingest.workplace import Workplace
 from miner.errors import LogFormatError
 
@@ -55,7 +55,7 @@ def stage(text: TextFile, dialect: Dialect, width: int, path: str, workplace: Wo
     be read so that every line of it is accounted for.
     """
     stages = _Stages(text, dialect, width, path, workplace)
-    staged = stages.read() or stages.read_with_plain_line_ends()
+    staged = stages.read() or stages.read_with_newlines() or stages.read_with_newlines(lone=True)
     if staged is None:
         raise LogFormatError(
             f"The file {path!r} cannot be read as CSV without losing lines.",
@@ -74,14 +74,17 @@ class _Stages:
     path: str
     workplace: Workplace
 
-    def read_with_plain_line_ends(self) -> Staged | None:
-        head = self.dialect.head.replace("\r\n", "\n").replace("\r", "\n")
-        self.dialect = replace(self.dialect, head=head)
-        self.text = with_plain_line_ends(self.text, self.workplace.folder)
+    def read_with_newlines(self, *, lone: bool = False) -> Staged | None:
+        """A further attempt with line ends of one kind, lone returns too where they end lines."""
+        head = self.dialect.head.replace("\r\n", "\n")
+        self.dialect = replace(self.dialect, head=head.replace("\r", "\n") if lone else head)
+        self.text = with_newlines(self.text, self.workplace.folder, lone_returns=lone)
         return self.read(parallel=False)
 
     def read(self, *, parallel: bool = True) -> Staged | None:
         """The staged text; None if DuckDB gives up or leaves lines unaccounted for."""
+        if self.dialect.line_end == "\r\n" and self.text.survey.mixed:
+            return None  # DuckDB would take the first line end inside a value for that of lines
         connection, table = self.workplace.connection, self.workplace.table
         rows, rejected, errors, scans = (table(p) for p in ("row", "rejected", "error", "scan"))
         body, has_head = self.text.path, True
@@ -125,12 +128,15 @@ class _Stages:
 
     def _reader(self, body: Path, has_head: bool, parallel: bool, errors: str, scans: str) -> str:
         columns = ", ".join(f"c{i}: 'varchar'" for i in range(self.width))
+        # DuckDB reads no row where it is told that lines end in both characters.
+        end = {"\n": r"\n", "\r": r"\r"}.get(self.dialect.line_end)
+        line_end = f"new_line = {literal(end)}," if end else ""
         return f"""read_csv({path_in_sql(body, self.workplace.folder)},
             auto_detect = false, columns = {{{columns}}}, header = {has_head},
             delim = {literal(self.dialect.delimiter)}, quote = {literal(self.dialect.quote)},
             escape = {literal(self.dialect.escape)}, strict_mode = true, parallel = {parallel},
-            compression = 'none', max_line_size = {LONGEST_RECORD}, hive_partitioning = false,
-            store_rejects = true, rejects_limit = 0,
+            {line_end} compression = 'none', hive_partitioning = false,
+            max_line_size = {LONGEST_RECORD}, store_rejects = true, rejects_limit = 0,
             rejects_table = {literal(errors)}, rejects_scan = {literal(scans)})"""
 
     def _failure(self, error: duckdb.Error) -> LogFormatError:

@@ -33,6 +33,11 @@ class Dialect:
     notes: tuple[Note, ...] = ()
 
     @property
+    def line_end(self) -> str:
+        """What ends the first record; line ends inside values may be others."""
+        return "\r\n" if self.head.endswith("\r\n") else self.head[-1:]
+
+    @property
     def head_is_one_line(self) -> bool:
         """Whether nothing but one line of names stands before the first row."""
         return len(self.head.splitlines()) == 1

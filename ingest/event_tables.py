@@ -95,13 +95,11 @@ def select_events(
         "attributes": table.attributes([*used, *_verdict(found)]),
         "case_attributes": table.case_attributes(used),
     }
-    for role, sql in (
-        ("attempt", "try_cast({} as integer)"),
-        ("resource_kind", _one_of("{}", KINDS)),
-        ("case_status", _one_of("{}", VERDICTS)),
-    ):
+    if "attempt" in found:
+        values["attempt"] = f"try_cast({found['attempt'].sql} as integer)"
+    for role, words in (("resource_kind", KINDS), ("case_status", VERDICTS)):
         if role in found:
-            values[role] = sql.format(as_text(found[role]))
+            values[role] = _one_of(as_text(found[role]), words)
     rows = _checked_rows(table, roles, times, values)
     choose = _transitions if times.pair else _plain
     select = choose(table, rows, values, times.pair)

@@ -12,7 +12,7 @@ import duckdb
 from ingest.columns import CASE_PREFIX, Column, Roles
 from ingest.event_tables import EventTable, json_object
 from ingest.sql import literal
-from ingest.text_files import TextFile, path_in_sql, with_plain_line_ends
+from ingest.text_files import TextFile, path_in_sql, with_newlines
 from ingest.workplace import Workplace
 from miner.errors import LogFormatError, UnknownNameError
 
@@ -127,7 +127,7 @@ def stage_lines(
         except duckdb.InvalidInputException:  # lines that end in different ways
             for table in (lines, errors, scans):
                 connection.execute(f"drop table if exists {table}")
-            text = with_plain_line_ends(text, workplace.folder)
+            text = with_newlines(text, workplace.folder)
             read(text)
     except duckdb.Error as error:
         raise LogFormatError(f"{path!r} cannot be read: {str(error).splitlines()[0]}") from None

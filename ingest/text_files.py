@@ -70,6 +70,11 @@ class Survey:
         self.last = joined[-2:]
 
     @property
+    def mixed(self) -> bool:
+        """Whether there are returns with a newline and others, be it inside of values."""
+        return 0 < self.pairs < max(self.newlines, self.returns)
+
+    @property
     def line_ends(self) -> int:
         """How many lines end, be it with a newline, a return or both."""
         return self.newlines + self.returns - self.pairs
@@ -151,8 +156,11 @@ def path_in_sql(path: Path, folder: Path) -> str:
     return literal(str(link))
 
 
-def with_plain_line_ends(text: TextFile, folder: Path) -> TextFile:
-    """A copy of the text in which every line ends in a newline."""
+def with_newlines(text: TextFile, folder: Path, *, lone_returns: bool = True) -> TextFile:
+    """A copy of the text whose lines end in a newline instead of a return and a newline.
+
+    With `lone_returns`, returns on their own are taken for line ends too.
+    """
 
     def chunks() -> Iterator[bytes]:
         held = b""
@@ -160,15 +168,18 @@ def with_plain_line_ends(text: TextFile, folder: Path) -> TextFile:
             chunk, held = held + chunk, b""
             if chunk.endswith(b"\r"):
                 chunk, held = chunk[:-1], b"\r"
-            yield chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        yield held.replace(b"\r", b"\n")
+            chunk = chunk.replace(b"\r\n", b"\n")
+            yield chunk.replace(b"\r", b"\n") if lone_returns else chunk
+        yield held.replace(b"\r", b"\n") if lone_returns else held
 
-    copy = _write(folder / "line-ends.txt", chunks())
+    copy = _write(folder / f"newlines-{lone_returns}.txt", chunks())
     survey = Survey()
     for chunk in _chunks(copy):
         survey.add(chunk)
-    note = Note("line ends", "of more than one kind, all taken for line ends")
-    return replace(_text(copy, survey, (*text.notes, note)), valid=text.valid)
+    notes = text.notes
+    if lone_returns:
+        notes += (Note("line ends", "of more than one kind, all taken for line ends"),)
+    return replace(_text(copy, survey, notes), valid=text.valid)
 
 
 def without_head(text: TextFile, head: str, folder: Path) -> Path:

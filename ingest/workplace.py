@@ -21,7 +21,7 @@ class Workplace:
 
     def table(self, purpose: str) -> str:
         """The name of a temporary table that is dropped in the end."""
-        self.tables.append(f"{purpose}_{self.tag}")
+        self.tables.append(f"{purpose}_{self.tag}_{len(self.tables)}")
         return self.tables[-1]
 
     def clear(self) -> None:

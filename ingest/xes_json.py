@@ -22,11 +22,12 @@ from typing import Any
 
 import polars as pl
 
-INTEGER = r"^\s*[+-]?[0-9]+\s*$"
+BLANK = " \t\r\n"
+INTEGER = rf"^[{BLANK}]*[+-]?[0-9]+[{BLANK}]*$"
 SHORT_INTEGER = r"^(0|-?[1-9][0-9]{0,17})$"
-DECIMAL = r"^\s*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?\s*$"
+DECIMAL = rf"^[{BLANK}]*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?[{BLANK}]*$"
 JSON_DECIMAL = r"^-?(0|[1-9][0-9]{0,15})(\.[0-9]{1,15})?$"
-SPECIAL = r"^\s*(NaN|[+-]?INF|[+-]?Infinity)\s*$"
+SPECIAL = rf"^[{BLANK}]*(NaN|[+-]?INF|[+-]?Infinity)[{BLANK}]*$"
 TRUE, FALSE = ["true", "1"], ["false", "0"]
 
 
@@ -41,7 +42,7 @@ def quoted(text: pl.Expr) -> pl.Expr:
 
 def scalar_json(kind: pl.Expr, value: pl.Expr) -> pl.Expr:
     """The JSON of an attribute without attributes of its own; null where it has no value."""
-    number = value.str.strip_chars().str.strip_prefix("+")
+    number = value.str.strip_chars(BLANK).str.strip_prefix("+")
     whole = pl.coalesce(
         pl.when(value.str.contains(SHORT_INTEGER)).then(value),
         pl.when(value.str.contains(INTEGER)).then(
@@ -53,7 +54,7 @@ def scalar_json(kind: pl.Expr, value: pl.Expr) -> pl.Expr:
         pl.when(value.str.contains(JSON_DECIMAL)).then(value),
         pl.when(value.str.contains(DECIMAL) & real.is_finite()).then(real.cast(pl.String)),
     )
-    truth = value.str.strip_chars().str.to_lowercase()
+    truth = value.str.strip_chars(BLANK).str.to_lowercase()
     boolean = pl.coalesce(
         pl.when(truth.is_in(TRUE)).then(pl.lit("true")),
         pl.when(truth.is_in(FALSE)).then(pl.lit("false")),
@@ -80,7 +81,10 @@ def mistyped(kind: pl.Expr, value: pl.Expr) -> pl.Expr:
     return (
         ((kind == "int") & ~value.str.contains(INTEGER))
         | ((kind == "float") & ~value.str.contains(f"{DECIMAL}|{SPECIAL}"))
-        | ((kind == "boolean") & ~value.str.strip_chars().str.to_lowercase().is_in([*TRUE, *FALSE]))
+        | (
+            (kind == "boolean")
+            & ~value.str.strip_chars(BLANK).str.to_lowercase().is_in([*TRUE, *FALSE])
+        )
     ).fill_null(False)
 
 
@@ -111,12 +115,12 @@ def scalar(kind: str, value: str | None) -> Any:
     """The value of an attribute as Python has it in JSON; null stays null."""
     if value is None:
         return None
-    if kind == "int" and re.search(INTEGER, value, re.ASCII):
+    if kind == "int" and re.search(INTEGER, value):
         number = int(value) if len(value) < 100 else 2**63
         return number if -(2**63) <= number < 2**63 else value
-    if kind == "float" and re.search(DECIMAL, value, re.ASCII):
+    if kind == "float" and re.search(DECIMAL, value):
         real = float(value)
         return real if math.isfinite(real) else value
-    if kind == "boolean" and value.strip().lower() in TRUE + FALSE:
-        return value.strip().lower() in TRUE
+    if kind == "boolean" and value.strip(BLANK).lower() in TRUE + FALSE:
+        return value.strip(BLANK).lower() in TRUE
     return value

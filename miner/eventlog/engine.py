@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import threading
@@ -17,6 +18,8 @@ from miner.settings import settings
 
 FORMAT = 1
 """Version of the data model; a store of another version is refused."""
+
+_hardening = threading.Lock()
 
 
 def schema_statements() -> str:
@@ -52,26 +55,41 @@ def writing(path: Path, scratch: Path) -> duckdb.DuckDBPyConnection:
 
 
 def reading(path: Path) -> duckdb.DuckDBPyConnection:
-    """A snapshot, hardened: it can be neither changed nor used to reach anything outside it."""
-    connection = duckdb.connect(
-        path,
-        read_only=True,
-        config={
-            "memory_limit": settings().memory_limit,
-            "temp_directory": str(path.parent / f"spill-{os.getpid()}"),
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-            "allow_community_extensions": False,
-            "allow_persistent_secrets": False,
-            "python_enable_replacements": False,
-            "enable_external_access": False,
-            **_threads(),
-        },
-    )
+    """A snapshot, hardened: it can be neither changed nor used to reach anything outside it.
+
+    Raises FileNotFoundError when it is not there.
+    """
+    if not path.exists():
+        raise FileNotFoundError(path)
+    with _hardening:
+        connection = duckdb.connect(
+            path,
+            read_only=True,
+            config={
+                "memory_limit": settings().memory_limit,
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+                "allow_community_extensions": False,
+                "allow_persistent_secrets": False,
+                "python_enable_replacements": False,
+                **_threads(),
+            },
+        )
+        _harden(connection, path.parent / f"spill-{os.getpid()}")
+    return connection
+
+
+def _harden(connection: duckdb.DuckDBPyConnection, spill: Path) -> None:
+    """All connections of a process to one file share its settings, and only the first may set."""
+    ((locked,),) = connection.execute("select current_setting('lock_configuration')").fetchall()
+    if locked:
+        return
+    folder = str(spill).replace("'", "''")
+    connection.execute(f"set global temp_directory = '{folder}'")
     connection.execute("set global TimeZone = 'UTC'")
     connection.execute(f"set global max_execution_time = {settings().query_seconds * 1000:d}")
+    connection.execute("set global enable_external_access = false")
     connection.execute("set global lock_configuration = true")
-    return connection
 
 
 def _threads() -> dict[str, int]:
@@ -87,6 +105,28 @@ def translated(path: Path | None = None) -> Iterator[None]:
         raise _translated(error, path) from error
 
 
+@contextmanager
+def files_translated(path: Path) -> Iterator[None]:
+    """Turn what the file system refuses into an error a person can act on."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise no_space(f" {path}") from error
+        raise StoreError(
+            f"The store {path} cannot be used: {error.strerror or error}.",
+            hint="See that the folder is there and that you may write to it.",
+        ) from error
+
+
+def no_space(where: str) -> StoreError:
+    """What to say when the disk is full."""
+    return StoreError(
+        f"There is no space left for the store{where}.",
+        hint="Free some disk space and run the command again; nothing that was loaded is lost.",
+    )
+
+
 def _translated(error: duckdb.Error, path: Path | None) -> MinerError:
     text = re.sub(r"\s+", " ", str(error)).strip()
     where = f" {path}" if path else ""
@@ -95,10 +135,7 @@ def _translated(error: duckdb.Error, path: Path | None) -> MinerError:
             f"The store{where} is open in another process.", hint="Wait for it to finish."
         )
     if "No space left" in text or "max_temp_directory_size" in text or "Disk full" in text:
-        return StoreError(
-            f"There is no space left for the store{where}.",
-            hint="Free some disk space and run the command again; nothing that was loaded is lost.",
-        )
+        return no_space(where)
     if isinstance(error, duckdb.OutOfMemoryException):
         return StoreError(
             f"The engine needs more than {settings().memory_limit} of memory for this.",

@@ -381,10 +381,12 @@ KINDS: dict[str, Kind] = {
         Kind(
             "rework-of", "cases where this activity was done again", "ACTIVITY",
             """
-            select distinct case_key
+            select case_key
             from activity_instance
-            where rework
-                and activity_key in (select activity_key from activity where activity = $value)
+            where activity_key in (select activity_key from activity where activity = $value)
+            group by case_key
+            having count(*) - count(*) filter (where retry) > 1
+                or count(*) > 1 and count(*) filter (where retry) < count(*) - 1
             """, _text,
         ),
         Kind(

@@ -65,9 +65,11 @@ THOROUGH = {
         select count(*), count(distinct (process_key, activity)) from activity
     """,
     "an event with an id is there once": """
-        select count(event_id), count(distinct (process_key, event_id))
-            filter (where event_id is not null)
-        from event_detail
+        select count(*), count(distinct (d.process_key, l.source, d.event_id))
+        from event_detail as d
+        join recorded_event as e using (event_key)
+        join load as l using (load_id)
+        where d.event_id is not null
     """,
     "a variant is there once and has a case": """
         select
@@ -80,8 +82,7 @@ THOROUGH = {
 _INSTANCES = """
 select
     i.case_key, i.number, i.activity_key, i.next_activity_key, i.scheduled_at, i.started_at,
-    i.completed_at, i.status, i.attempt, i.retry, i.rework,
-    i.self_loop, i.redo, i.resource_key, i.next_resource_key,
+    i.completed_at, i.status, i.attempt, i.retry, i.resource_key, i.next_resource_key,
     i.error_key, i.waiting_time, i.service_time, i.next_time
 from {schema}.activity_instance as i
 """
@@ -96,7 +97,7 @@ join {schema}.variant as v using (variant_key)
 """
 
 _PATHS = """
-select v.activity_keys, p.activity_key, p.next_activity_key, p.frequency
+select v.activity_keys, p.activity_key, p.next_activity_key
 from {schema}.variant_path as p
 join {schema}.variant as v using (variant_key)
 """
@@ -122,6 +123,19 @@ def findings(connection: duckdb.DuckDBPyConnection, statements: dict[str, str]) 
         detail = "" if left == right else f"{left} is not {right}"
         found.append(Finding(statement, left == right, detail))
     return found
+
+
+def is_readable(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether every value of every table can be read: the engine keeps a checksum of each block."""
+    tables = connection.execute(
+        "select table_name from duckdb_tables() where database_name = current_database()"
+    ).fetchall()
+    try:
+        for (table,) in tables:
+            connection.execute(f'select bit_xor(hash(columns(*))) from "{table}"').fetchall()
+    except duckdb.Error:
+        return False
+    return True
 
 
 def rebuilt_equals(connection: duckdb.DuckDBPyConnection) -> list[Finding]:

@@ -47,23 +47,31 @@ _PAIRED = """
 create or replace temp table paired_instance as
 with transition as (
     select
-        process_key,
-        case_key,
-        activity_key,
-        coalesce(instance_id, '') as instance_id,
-        lifecycle,
-        timestamp,
-        position,
-        attempt,
-        resource_key,
-        error_key,
+        e.process_key,
+        e.case_key,
+        e.event_key,
+        e.activity_key,
+        coalesce(d.instance_id, '') as instance_id,
+        e.lifecycle,
+        e.timestamp,
+        e.position,
+        e.attempt,
+        e.resource_key,
+        e.error_key,
         case
             when lifecycle in ('scheduled', 'assigned') then 1
             when lifecycle = 'start' then 2
             when lifecycle in ('suspend', 'resume') then 3
             else 4
         end as phase
-    from touched_event
+    from touched_event as e
+    left join (
+        select event_key, instance_id
+        from event_detail
+        where instance_id is not null
+            and case_key between (select low from touched_bounds)
+                and (select high from touched_bounds)
+    ) as d on d.event_key = e.event_key
     where lifecycle <> 'retry'
 ),
 counted as (
@@ -76,18 +84,18 @@ counted as (
     from transition
     window
         so_far as (
-            partition by case_key, activity_key, instance_id order by timestamp, phase, position
+            partition by case_key, activity_key, instance_id order by timestamp, phase, position, event_key
             rows unbounded preceding
         ),
         instance as (
-            partition by case_key, activity_key, instance_id order by timestamp, phase, position
+            partition by case_key, activity_key, instance_id order by timestamp, phase, position, event_key
         )
 ),
 balanced as (
     select
         columns(*),
         case when instance_id = '' then greatest(0, max(ends - starts) over (
-            partition by case_key, activity_key, instance_id order by timestamp, phase, position
+            partition by case_key, activity_key, instance_id order by timestamp, phase, position, event_key
             rows unbounded preceding
         )) else 0 end as alone
     from counted
@@ -100,7 +108,7 @@ numbered as (
             when phase = 2 then starts
             when phase = 3 then greatest(starts, 1)
             when ends - starts = alone and alone > coalesce(lag(alone) over (
-                partition by case_key, activity_key, instance_id order by timestamp, phase, position
+                partition by case_key, activity_key, instance_id order by timestamp, phase, position, event_key
             ), 0) then -alone
             else ends - alone
         end as nth
@@ -120,7 +128,8 @@ instance as (
         max(error_key) as error_key,
         coalesce(sum(epoch_us(next_at) - epoch_us(timestamp)) filter (where lifecycle = 'suspend'), 0)
             as suspended_time,
-        max(position) as position
+        max(position) as position,
+        max(event_key) as event_key
     from numbered
     group by process_key, case_key, activity_key, instance_id, nth
 )
@@ -144,5 +153,5 @@ select
     error_key,
     suspended_time::bigint as suspended_time
 from instance
-order by case_key, completed_at nulls last, coalesce(started_at, scheduled_at), position, activity_key
+order by case_key, completed_at nulls last, coalesce(started_at, scheduled_at), position, event_key
 """

@@ -163,9 +163,6 @@ create table activity_instance (
     status instance_status,
     attempt integer,
     retry boolean,
-    rework boolean,
-    self_loop boolean,
-    redo boolean,
     resource_key integer,
     next_resource_key integer,
     error_key integer,
@@ -197,10 +194,10 @@ create table "case" (
 
 create table variant (process_key smallint, variant_key integer, activity_keys integer[]);
 
+-- The distinct paths of each variant: the cases on a path are a sum over variants.
 create table variant_path (
     process_key smallint,
     variant_key integer,
     activity_key integer,
-    next_activity_key integer,
-    frequency integer
+    next_activity_key integer
 );

@@ -61,40 +61,47 @@ def current(store: Path) -> Snapshot | None:
     )
 
 
-def hold(path: Path) -> int:
-    """Keep a snapshot from being collected while the returned descriptor is open."""
-    descriptor = os.open(path, os.O_RDONLY)
-    fcntl.flock(descriptor, fcntl.LOCK_SH)
-    return descriptor
-
-
 def publish(store: Path, source: Path, check: Callable[[Path], int]) -> Snapshot:
     """Copy `source`, check the copy, and make it what everybody reads.
 
-    `source` must be closed; `check` returns how many changes it has seen. Whoever reads meanwhile keeps the version they have.
+    `source` must be closed; `check` returns how many changes it has seen, or raises. Whoever reads
+    meanwhile keeps the version they have. Raises StoreError when it cannot be written; what was
+    loaded is safe then.
     """
     folder = store / FOLDER
-    folder.mkdir(exist_ok=True)
-    before = _last_version(store)
-    name = f"v{before + 1}-{secrets.token_hex(4)}.duckdb"
+    version = _last_version(store) + 1
+    name = f"v{version}-{secrets.token_hex(4)}.duckdb"
     unfinished = folder / f"{name}.tmp"
     try:
+        folder.mkdir(exist_ok=True)
         _copy(source, unfinished)
         changes = check(unfinished)
         digest, size = _digest(unfinished)
         unfinished.rename(folder / name)
+        _sync(folder)
+        snapshot = Snapshot(version, name, datetime.now(UTC).isoformat(), digest, size, changes)
+        flip(store, snapshot)
     except OSError as error:
-        with suppress(OSError):
-            unfinished.unlink()
         raise StoreError(
             f"The snapshot {name} cannot be written: {error.strerror or error}.",
             hint="Free some disk space and run `procession prepare`; what was loaded is safe.",
         ) from error
-    _sync(folder)
-    snapshot = Snapshot(before + 1, name, datetime.now(UTC).isoformat(), digest, size, changes)
-    flip(store, snapshot)
+    finally:
+        with suppress(OSError):
+            unfinished.unlink()
     collect(store)
     return snapshot
+
+
+def go_back(store: Path, path: Path, changes: int) -> None:
+    """Make the snapshot at `path`, which has seen `changes`, the current one again."""
+    with suppress(StoreCorruptError):
+        published = current(store)
+        if published and published.file == path.name:
+            return
+    digest, size = _digest(path)
+    at = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat()
+    flip(store, Snapshot(_version(path), path.name, at, digest, size, changes))
 
 
 def flip(store: Path, snapshot: Snapshot) -> None:
@@ -109,15 +116,18 @@ def flip(store: Path, snapshot: Snapshot) -> None:
 
 
 def collect(store: Path) -> None:
-    """Remove old snapshots that nobody holds, and what interrupted publishing left behind."""
+    """Remove old snapshots that nobody reads, and what interrupted publishing left behind.
+
+    The engine locks the file of every connection; a snapshot that another process has open stays.
+    """
     folder = store / FOLDER
     for leftover in folder.glob("*.tmp*"):
         leftover.unlink(missing_ok=True)
     for path in versions(store)[KEPT:]:
         with suppress(OSError):
-            descriptor = os.open(path, os.O_RDONLY)
+            descriptor = os.open(path, os.O_RDWR)
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 path.unlink()
             finally:
                 os.close(descriptor)

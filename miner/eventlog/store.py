@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 
 from miner.errors import StoreCorruptError, StoreError, StoreLockedError
-from miner.eventlog import audit, engine, snapshots
+from miner.eventlog import audit, engine, invariants, snapshots
 from miner.eventlog.filters import LogFilter
 from miner.eventlog.log import EventLog
 from miner.eventlog.snapshots import Snapshot
@@ -22,6 +22,8 @@ from miner.eventlog.writer import DATABASE, SCRATCH, Writer
 from miner.settings import settings
 
 LOCK = "writer.lock"
+_READ_ATTEMPTS = 5
+"""A snapshot that was the newest a moment ago may be collected before it is opened."""
 
 
 class EventStore:
@@ -49,10 +51,17 @@ class EventStore:
         return found
 
     def read(self, snapshot: Snapshot | None = None) -> duckdb.DuckDBPyConnection:
-        """A hardened connection to a snapshot, by default the newest; never waits for a writer."""
-        chosen = snapshot or self.snapshot()
-        with engine.translated(self.folder):
-            return engine.reading(chosen.path(self.folder))
+        """A hardened connection to a snapshot, by default the newest; never waits for a writer.
+
+        While it is open, no writer in another process collects that snapshot.
+        """
+        for _ in range(_READ_ATTEMPTS):
+            path = (snapshot or self.snapshot()).path(self.folder)
+            with engine.translated(self.folder), suppress(FileNotFoundError):
+                return engine.reading(path)
+        raise StoreError(
+            f"The snapshot {path.name} is not there any more.", hint="Read the newest one."
+        )
 
     def log(self, process: str, condition: LogFilter | None = None) -> EventLog:
         """The events of one process in the newest snapshot.
@@ -79,22 +88,33 @@ class EventStore:
         with _locked(self.folder / LOCK, limit, on_wait):
             path = self.folder / DATABASE
             shutil.rmtree(self.folder / SCRATCH, ignore_errors=True)
-            writer = Writer(self.folder, self._open(path, on_repair or (lambda _: None)))
+            with engine.translated(self.folder), engine.files_translated(self.folder):
+                writer = Writer(self.folder, self._open(path, on_repair or (lambda _: None)))
             try:
+                before = writer.changes()
                 with engine.translated(self.folder):
                     yield writer
-                behind = not writer.unfinished() and self._is_behind(writer.changes())
+                behind = self._is_behind(writer, before)
             finally:
                 writer.close()
             if behind:
                 writer.publish(path)
 
-    def _is_behind(self, changes: int) -> bool:
+    def _is_behind(self, writer: Writer, before: int) -> bool:
+        """Whether readers should see what the store holds now.
+
+        A load that was interrupted waits to be run again; what comes after it does not wait.
+        """
         try:
             published = snapshots.current(self.folder)
         except StoreCorruptError:
             return True
-        return published is None or published.changes != changes
+        if published is None and snapshots.versions(self.folder):
+            return True
+        changes = writer.changes()
+        if published is not None and published.changes == changes:
+            return False
+        return changes != before or not writer.unfinished()
 
     def _make_folders(self) -> None:
         try:
@@ -107,57 +127,71 @@ class EventStore:
 
     def _open(self, path: Path, tell: Callable[[str], None]) -> duckdb.DuckDBPyConnection:
         """The recovery ladder: replay, set a bad log aside, go back to the last snapshot."""
-        try:
-            return self._open_checked(path)
-        except (duckdb.Error, StoreCorruptError) as error:
-            if isinstance(error, duckdb.Error) and not engine.is_corrupt(error):
-                with engine.translated(path):
-                    raise
         log = path.with_name(path.name + ".wal")
-        if log.exists():
+        lost = not path.exists() and (log.exists() or bool(snapshots.versions(self.folder)))
+        connection = None if lost else self._open_undamaged(path)
+        if connection is None and log.exists():
             aside = _set_aside(log)
             tell(f"The end of the last load was damaged; it is kept as {aside.name}.")
             audit.note(self.folder, "recover", step="log set aside", kept=aside.name)
-            with suppress(duckdb.Error, StoreCorruptError):
-                return self._open_checked(path)
-        if path.exists():
+            connection = None if lost else self._open_undamaged(path)
+        if connection is None and path.exists():
             aside = _set_aside(path)
             tell(f"The store was damaged; it is kept as {aside.name}.")
-        return self._from_snapshot(path, tell)
+        return connection or self._from_snapshot(path, tell)
+
+    def _open_undamaged(self, path: Path) -> duckdb.DuckDBPyConnection | None:
+        """The store, or null when its bytes are not what was written or contradict each other."""
+        try:
+            return self._open_checked(path)
+        except StoreCorruptError:
+            return None
+        except duckdb.Error as error:
+            if engine.is_corrupt(error):
+                return None
+            raise
 
     def _open_checked(self, path: Path) -> duckdb.DuckDBPyConnection:
         if not path.exists():
             _make_empty(path, self.folder / SCRATCH)
         connection = engine.writing(path, self.folder / SCRATCH)
         try:
-            (version,) = connection.execute("select version from format").fetchone() or (None,)
-        except duckdb.CatalogException as error:
-            connection.close()
-            raise StoreCorruptError(f"{path} is not an event store.") from error
-        except duckdb.Error:
+            self._check_format(connection)
+            invariants.check_quickly(connection)
+        except (duckdb.Error, StoreError):
             connection.close()
             raise
+        return connection
+
+    def _check_format(self, connection: duckdb.DuckDBPyConnection) -> None:
+        try:
+            (version,) = connection.execute("select version from format").fetchone() or (None,)
+        except duckdb.CatalogException as error:
+            raise StoreCorruptError(f"{self.folder / DATABASE} is not an event store.") from error
         if version != engine.FORMAT:
-            connection.close()
             raise StoreError(
                 f"The store {self.folder} has format {version}; this version reads {engine.FORMAT}.",
                 hint="Load the logs into a new store.",
             )
-        return connection
 
     def _from_snapshot(
         self, path: Path, tell: Callable[[str], None]
     ) -> duckdb.DuckDBPyConnection:
         for snapshot in snapshots.versions(self.folder):
             shutil.copyfile(snapshot, path)
-            with suppress(duckdb.Error, StoreError):
-                connection = self._open_checked(path)
+            connection = self._open_undamaged(path)
+            if connection and invariants.is_readable(connection):
                 tell(f"Went back to {snapshot.name}; load again what came after it.")
                 audit.note(self.folder, "recover", step="snapshot", snapshot=snapshot.name)
+                snapshots.go_back(self.folder, snapshot, Writer(self.folder, connection).changes())
                 return connection
+            if connection:
+                connection.close()
             path.unlink(missing_ok=True)
         tell("No snapshot could be opened; the store starts empty. Load the logs again.")
         audit.note(self.folder, "recover", step="empty")
+        if (self.folder / snapshots.CURRENT).exists():
+            _set_aside(self.folder / snapshots.CURRENT)
         return self._open_checked(path)
 
 
@@ -204,8 +238,9 @@ def _locked(
                 if on_wait:
                     on_wait(waited)
                 time.sleep(min(0.2, max(limit - waited, 0.01)))
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        with suppress(OSError):  # on a full disk the lock holds all the same
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, str(os.getpid()).encode(), 0)
         yield
     finally:
         os.close(descriptor)

@@ -243,9 +243,9 @@ class Writer:
             )
 
     def _scalar(self, sql: str) -> Any:
-        row = self.connection.execute(sql).fetchone()
-        assert row is not None
-        return row[0]
+        # To the end: a result that is still open refuses to let frames be registered.
+        ((value,),) = self.connection.execute(sql).fetchall()
+        return value
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

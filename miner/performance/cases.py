@@ -192,7 +192,7 @@ select
     i.status::varchar as status,
     i.attempt,
     i.retry,
-    i.rework,
+    not i.retry and row_number() over (partition by i.activity_key order by i.number) > 1 as rework,
     r.resource,
     r.resource_kind,
     i.waiting_time as waiting,

@@ -5,6 +5,7 @@ import csv
 import gzip
 import io
 import lzma
+import re
 import string
 from datetime import datetime
 from pathlib import Path
@@ -295,11 +296,14 @@ def test_a_row_with_start_and_end_is_two_events(tmp_path: Path) -> None:
         ("case_id,activity,timestamp\n", "no rows"),
         ("just one column\nand a value\n", "one column"),
         ("Case_ID,case_id,activity,timestamp\nc1,c1,A,2026-01-05\n", "More than one column"),
-        ("case_id,case_id,activity,timestamp\nc1,c1,A,2026-01-05\n", "More than one column"),
+        ("case_id,case_id,activity,timestamp\nc1,c1,A,2026-01-05\n", "Several columns"),
         ("case_id,activity\nc1,A\n", "timestamp"),
         ("c1,A,2026-01-05\nc1,B,2026-01-06\n", "looks like the case"),
         ("case_id,activity,timestamp\n1,2,3,4\n5,6,7,8\n", "No row"),
-        ("case_id,activity,timestamp\n1,A,foo\n2,A,bar\n", "No value in column 'timestamp'"),
+        (
+            "case_id,activity,timestamp\n1,A,foo\n2,A,bar\n",
+            "cannot be read as times",
+        ),
     ],
 )
 def test_files_that_are_no_logs_are_refused(tmp_path: Path, content: str, said: str) -> None:
@@ -392,7 +396,7 @@ def tables(draw: st.DrawFn) -> tuple[list[str], list[list[str]]]:
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     table=tables(),
@@ -410,6 +414,10 @@ def test_what_csv_writes_is_read_back(
     quoting: int,
 ) -> None:
     names, rows = table
+    if quoting == csv.QUOTE_MINIMAL:  # Python leaves line ends other than its own unquoted
+        names, *rows = [[re.sub("[\r\n]", "", text) for text in row] for row in [names, *rows]]
+    if end != "\n":  # a mixture of line ends inside and outside of values is made one kind
+        rows = [[re.sub("\r\n?", "\n", value) for value in row] for row in rows]
     buffer = io.StringIO(newline="")
     writer = csv.writer(
         buffer, delimiter=delimiter, quotechar=quote, lineterminator=end, quoting=quoting
