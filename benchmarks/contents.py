@@ -31,13 +31,18 @@ TABLES = {
             c.attributes::json::varchar as attributes
         from case_identity as c
         join process as p using (process_key)
+        semi join recorded_event as e on e.case_key = c.case_key
     """,
-    "activity": "select process, activity, activity_id from activity join process using (process_key)",
+    "activity": """
+        select p.process, a.activity, a.activity_id
+        from activity as a
+        join process as p using (process_key)
+        semi join recorded_event as e on e.activity_key = a.activity_key
+    """,
     "activity_instance": """
         select
             p.process, c.case_id, i.number, a.activity, n.activity as next_activity,
-            i.scheduled_at, i.started_at, i.completed_at, i.status, i.attempt, i.retry, i.rework,
-            i.self_loop, i.redo, r.resource, r.resource_kind, s.resource as next_resource,
+            i.scheduled_at, i.started_at, i.completed_at, i.status, i.attempt, i.retry, r.resource, r.resource_kind, s.resource as next_resource,
             x.error_type, i.waiting_time, i.service_time, i.next_time
         from activity_instance as i
         join process as p using (process_key)
@@ -64,7 +69,7 @@ TABLES = {
     """,
     "variant": "select process, path from named_variant join process using (process_key)",
     "variant_path": """
-        select v.path, a.activity, n.activity as next_activity, p.frequency
+        select v.path, a.activity, n.activity as next_activity
         from variant_path as p
         join named_variant as v using (variant_key)
         join activity as a on a.activity_key = p.activity_key

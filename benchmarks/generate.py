@@ -1,6 +1,6 @@
 """Events for benchmarks: a seeded Markov process with loops, so that variants are many.
 
-    python -m benchmarks.generate 10_000_000 --out events.parquet
+python -m benchmarks.generate 10_000_000 --out events.parquet
 """
 
 from __future__ import annotations

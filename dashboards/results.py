@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 import streamlit as st
 from duckdb import DuckDBPyConnection
@@ -16,7 +16,6 @@ from miner.eventlog import snapshots
 from miner.eventlog.snapshots import Snapshot
 from miner.settings import settings
 
-_P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 _SECONDS_KEPT = 3600
@@ -58,15 +57,13 @@ def published() -> Published | None:
     return None if snapshot is None else Published(folder, snapshot)
 
 
-def result_of(
-    analysis: Callable[Concatenate[EventLog, _P], _T],
-    selection: Selection,
-    *args: _P.args,
-    **arguments: _P.kwargs,
-) -> _T:
+def result_of(analysis: Callable[..., _T], selection: Selection, **arguments: Any) -> _T:
     """What `analysis` says about the selected cases; a copy, computed at most once an hour."""
-    return derived(lambda chosen, **given: analysis(_log(chosen), **given), selection,
-                   _name=_name_of(analysis), **arguments)  # fmt: skip
+
+    def asked(chosen: Selection, **given: Any) -> _T:
+        return analysis(_log(chosen), **given)
+
+    return derived(asked, selection, _name=_name_of(analysis), **arguments)
 
 
 def derived(

@@ -37,13 +37,13 @@ _TYPOGRAPHY = re.compile(r"(?<=[:<>=~-])(?=[\w<>=-])")
 
 
 def in_unit(durations: pl.Series) -> tuple[pl.Series, str]:
-    """Durations as numbers of the one unit in which most of them can be read, and its name.
+    """Durations as numbers of the one unit that suits the longest of them, and its name.
 
     Nulls stay null. Without any duration the unit is seconds.
     """
-    typical = durations.drop_nulls().abs().quantile(0.9)
-    span = typical if isinstance(typical, timedelta) else timedelta(seconds=1)
-    unit, size = next((u for u in _UNITS if span >= 2 * u[1]), _UNITS[3 if not span else 4])
+    longest = durations.drop_nulls().abs().max()
+    span = longest if isinstance(longest, timedelta) and longest else timedelta(seconds=2)
+    unit, size = next((u for u in _UNITS if span >= 2 * u[1]), _UNITS[-1])
     microseconds = durations.dt.total_microseconds().cast(pl.Float64)
     return microseconds / (size / timedelta(microseconds=1)), unit
 

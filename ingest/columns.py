@@ -11,7 +11,7 @@ import polars as pl
 from ingest import column_names as names
 from ingest.date_formats import meaning
 from ingest.source import Note
-from ingest.timestamps import MISSING_WORDS
+from ingest.written_times import MISSING_WORDS
 from miner.errors import InputError, UnknownNameError
 
 CASE_PREFIX = "case:"

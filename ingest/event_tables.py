@@ -153,21 +153,22 @@ def _texts(
     connection: duckdb.DuckDBPyConnection, table: EventTable, roles: Roles, notes: list[Note]
 ) -> dict[str, str]:
     """SQL for case and activity, without blanks around them where there are some."""
-    found = {}
-    for role in ("case", "activity"):
-        column = roles.columns[role]
-        found[role] = sql = as_text(column)
-        if column.type != "VARCHAR":
-            continue
-        trimmed = f"trim({sql}, {BLANKS})"
-        # The first and last character tell as much as trimming all, and sooner.
-        blank = f"{sql}[1] <= ' ' or {sql}[-1] <= ' ' or chr(160) in ({sql}[1], {sql}[-1])"
-        [(changed,)] = connection.sql(
-            f"select count(*) from {table.relation} where ({blank}) and {sql} <> {trimmed}"
-        ).fetchall()
-        if changed:
-            found[role] = trimmed
-            notes.append(Note(role, f"blanks around {changed:,} values are removed"))
+    found = {role: as_text(roles.columns[role]) for role in ("case", "activity")}
+    texts = {role: sql for role, sql in found.items() if roles.columns[role].type == "VARCHAR"}
+    if not texts:
+        return found
+    trimmed = {role: f"trim({sql}, {BLANKS})" for role, sql in texts.items()}
+    counts = ", ".join(f"count(*) filter ({texts[r]} <> {trimmed[r]})" for r in texts)
+    # The first and last characters tell, and sooner than trimming all.
+    blank = " or ".join(
+        f"{sql}[1] <= ' ' or {sql}[-1] <= ' ' or chr(160) in ({sql}[1], {sql}[-1])"
+        for sql in texts.values()
+    )
+    [changed] = connection.sql(f"select {counts} from {table.relation} where {blank}").fetchall()
+    for role, count in zip(texts, changed, strict=True):
+        if count:
+            found[role] = trimmed[role]
+            notes.append(Note(role, f"blanks around {count:,} values are removed"))
     return found
 
 

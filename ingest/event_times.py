@@ -11,7 +11,8 @@ from ingest.columns import Column, Roles
 from ingest.source import Note
 from ingest.sql import literal
 from ingest.time_zones import Stretch, instant_sql, stretches, trouble_sql
-from ingest.timestamps import TimeColumn, Times, read_times
+from ingest.timestamps import Times, read_times
+from ingest.written_times import TimeColumn
 
 EARLIEST, LATEST = datetime(1900, 1, 1), datetime(2201, 1, 1)
 """Times outside are mistakes, such as 9999-12-31 for "never"."""
@@ -56,7 +57,7 @@ def event_times(
     read = read_times(connection, relation, columns, day_first)
     how = {role: times.how for (_, role, _), times in zip(asked, read, strict=True) if times.how}
     notes: list[Note] = []
-    naive = [times.local for times in read if times.local]
+    naive = [times for times in read if times.local]
     rules: tuple[Stretch, ...] = ()
     if naive and timezone:
         rules = _rules(connection, relation, naive, timezone)
@@ -80,11 +81,14 @@ def event_times(
 
 
 def _rules(
-    connection: duckdb.DuckDBPyConnection, relation: str, naive: list[str], timezone: str
+    connection: duckdb.DuckDBPyConnection, relation: str, naive: list[Times], timezone: str
 ) -> tuple[Stretch, ...]:
     """The rules of the time zone for as long as the log runs."""
-    ends = ", ".join(f"min({local}), max({local})" for local in naive)
-    [found] = connection.sql(f"select {ends} from {relation}").fetchall()
+    found = [at for times in naive for at in times.span or ()]
+    if open_ended := [times.local for times in naive if times.span is None]:
+        ends = ", ".join(f"min({local}), max({local})" for local in open_ended)
+        [more] = connection.sql(f"select {ends} from {relation}").fetchall()
+        found += more
     inside = [min(max(at, EARLIEST), LATEST) for at in found if at is not None]
     if not inside:
         return ()

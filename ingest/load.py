@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 from ingest.source import FileSource, Note, Source
@@ -31,8 +32,8 @@ def load(
     """Read `source` and keep the events the store does not have yet; publish the result.
 
     Safe to repeat and to interrupt: a file that was loaded before adds nothing, one that was
-    loaded in part goes on where it stopped, and whoever reads the store meanwhile sees it as it was.
-    With `keep`, a copy of the file stays in the store's landing. What was guessed goes to
+    loaded in part goes on where it stopped, and whoever reads the store meanwhile sees it as it
+    was. With `keep`, a copy of the file stays in the store's landing. What was guessed goes to
     `tell_notes` before anything is loaded.
 
     Raises InputError for a file or option that cannot be used, StoreError when the store cannot be
@@ -68,6 +69,7 @@ def _load_file(
     tell: Progress | None,
     tell_notes: Notes | None,
 ) -> Loaded:
+    started_at = time.monotonic()
     fingerprint = fingerprint_of(source)
     before = writer.loaded_before(fingerprint, process)
     if before:
@@ -81,7 +83,7 @@ def _load_file(
     with source.scan(writer.connection) as opened:
         if tell_notes:
             tell_notes(opened.notes)
-        return writer.load(
+        loaded = writer.load(
             opened.select,
             source=source.name,
             process=process,
@@ -91,6 +93,7 @@ def _load_file(
             notes=[(note.subject, note.text) for note in opened.notes],
             tell=tell,
         )
+    return replace(loaded, seconds=time.monotonic() - started_at)
 
 
 def _load_pages(source: Source, writer: Writer, process: str) -> Loaded:

@@ -62,7 +62,7 @@ class Scan(ABC):
     """A SELECT with exactly the columns of `BATCH`, in order."""
     notes: tuple[Note, ...] = ()
     given: frozenset[str] | None = None
-    """Columns of `BATCH` that may hold something; null means any of them. The others cost nothing."""
+    """Columns of `BATCH` that may hold something, the others cost nothing; null: any of them."""
 
     def __enter__(self) -> Scan:
         return self

@@ -92,10 +92,8 @@ def _of_cases(
         connection, f"select count(event_id), count(distinct event_id) from temp.{events}"
     )
     if ids > shared:
-        yield Note(
-            "event",
-            f"{ids - shared:,} events have the identity:id of an earlier one and count as the same.",
-        )
+        again = f"{ids - shared:,} events have the identity:id of an earlier one"
+        yield Note("event", f"{again} and count as the same.")
 
 
 def _one(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[Any, ...]:

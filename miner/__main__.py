@@ -9,8 +9,7 @@ import click
 
 from ingest.cli import load, sources
 from miner.analysis_commands import analysis_commands
-from miner.cli import Commands, store_option
-from miner.demo import demo
+from miner.cli import Commands, emit, format_option, say, store_option
 from miner.handing_commands import discover, export, process_map, report
 from miner.store_commands import compact, prepare, verify
 
@@ -36,6 +35,27 @@ def serve(port: int, store: EventStore) -> None:
     from dashboards.cli import serve as serve_dashboards
 
     serve_dashboards(Path(store.folder), port)
+
+
+@click.command()
+@click.option("--no-serve", is_flag=True, help="Do not open the dashboards.")
+@click.option("--port", default=8501, show_default=True, type=click.IntRange(1, 65535))
+@store_option
+@format_option
+def demo(no_serve: bool, port: int, store: EventStore, form: str) -> None:
+    """Load the sample logs, print a summary per process, and open the dashboards."""
+    import polars as pl
+
+    from ingest.samples import load_samples
+    from miner.performance.summary import headline
+    from miner.progress import Progress
+
+    processes = load_samples(store, Progress, say)
+    emit(pl.DataFrame([headline(store.log(process)) for process in processes]), form)
+    if not no_serve:
+        from dashboards.cli import serve as serve_dashboards
+
+        serve_dashboards(store.folder, port)
 
 
 for command in (

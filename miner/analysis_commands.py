@@ -76,9 +76,7 @@ def variants(process: str, top: int | None, store: EventStore, form: str) -> Non
 @filter_options
 @store_option
 @format_option
-def cases(
-    process: str, limit: int, offset: int, order: str, store: EventStore, form: str
-) -> None:
+def cases(process: str, limit: int, offset: int, order: str, store: EventStore, form: str) -> None:
     """Cases, the longest first."""
     import miner
 

@@ -92,7 +92,9 @@ def filter_options(command: Command) -> Command:
     from miner.eventlog.filters import KINDS
 
     for kind in reversed(KINDS.values()):
-        flag = FilterOption(kind.name, metavar=kind.metavar, multiple=True, help=f"Keep {kind.help}.")
+        flag = FilterOption(
+            kind.name, metavar=kind.metavar, multiple=True, help=f"Keep {kind.help}."
+        )
         command = _with_option(command, flag)
     invert = FilterOption("not", is_flag=True, help="Invert the filter that comes next.")
     return _with_option(command, invert)

@@ -44,7 +44,9 @@ def plain(result: Any) -> Any:
             for field in fields(result)
         }
     if isinstance(result, dict):
-        return {_key(key, isinstance(value, timedelta)): plain(value) for key, value in result.items()}
+        return {
+            _key(key, isinstance(value, timedelta)): plain(value) for key, value in result.items()
+        }
     if isinstance(result, list | tuple):
         return [plain(value) for value in result]
     return _scalar(result)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import pickle
+import subprocess
+import sys
 import time
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any, NamedTuple, TypeAlias
 
 from miner.errors import InputError
@@ -19,6 +24,10 @@ PlainTree: TypeAlias = "str | tuple[str, tuple[PlainTree, ...]] | None"
 """An activity, null for a silent step, or an operator (`->`, `X`, `+`, `*`) over children."""
 PlainStep = tuple[str | None, tuple[str, ...], tuple[str, ...]]
 """A transition: its activity or null, and the places before and after it."""
+
+_QUICK_PATHS = 250
+_QUICK_CUTS = 5_000
+"""With more pairs of neighbours, a single cut may take longer than the time for all of them."""
 
 
 class PlainNet(NamedTuple):
@@ -63,6 +72,14 @@ def inductive_tree_of_variants(
     Source: Leemans, Fahland, van der Aalst, Discovering block-structured process models from event
     logs containing infrequent behaviour (2014), as pm4py implements it.
     """
+    pairs = {pair for trace in variants for pair in pairwise(trace)}
+    if len(pairs) <= _QUICK_CUTS:
+        return _inductive_tree_of_variants(variants, noise, seconds)
+    found: PlainTree = _elsewhere(_inductive_tree_of_variants, (variants, noise, seconds), seconds)
+    return found
+
+
+def _inductive_tree_of_variants(variants: Variants, noise: float, seconds: float) -> PlainTree:
     with _quiet():
         from pm4py.algo.discovery.inductive.dtypes.im_ds import IMDataStructureUVCL
         from pm4py.algo.discovery.inductive.variants.im import IMUVCL
@@ -83,6 +100,7 @@ def heuristics_net(
     *,
     noise: float = 0.05,
     dependency: float = 0.5,
+    seconds: float = 60.0,
 ) -> PlainNet:
     """The net that the heuristics miner finds; it may not be sound.
 
@@ -90,9 +108,27 @@ def heuristics_net(
     between them, `triples` three events in a row. Paths rarer than `noise` times the most frequent
     path of both of their activities are left out, and those whose dependency is below `dependency`.
 
+    Raises InputError when it takes longer than `seconds`. The time grows with the groups of
+    activities that look parallel, so with many paths another process does it, which can be ended.
+
     Source: Weijters, van der Aalst, Alves de Medeiros, Process mining with the HeuristicsMiner
     algorithm (2006), as pm4py implements it.
     """
+    arguments = (paths, occurrences, at_distance_two, triples, noise, dependency)
+    if len(paths) <= _QUICK_PATHS:
+        return _heuristics_net(*arguments)
+    found: PlainNet = _elsewhere(_heuristics_net, arguments, seconds)
+    return found
+
+
+def _heuristics_net(
+    paths: Paths,
+    occurrences: Mapping[str, int],
+    at_distance_two: Mapping[tuple[str, str], int],
+    triples: Mapping[tuple[str, str, str], int],
+    noise: float,
+    dependency: float,
+) -> PlainNet:
     with _quiet():
         from pm4py.algo.discovery.heuristics.variants.classic import apply_heu_dfg
         from pm4py.objects.conversion.heuristics_net import converter
@@ -113,8 +149,36 @@ def heuristics_net(
                 "dependency_thresh": dependency,
             },
         )
-        net, initial, final = converter.apply(found)
-        return _plain_net(net, initial, final, codes)
+        return _plain_net(*converter.apply(found), codes)
+
+
+def _elsewhere(call: Callable[..., Any], arguments: tuple[Any, ...], seconds: float) -> Any:
+    """What `call` returns, computed in a process of its own that ends when its time is over."""
+    code = (
+        "import pickle, sys; out = sys.stdout.buffer; sys.stdout = sys.stderr; "
+        "call, arguments = pickle.load(sys.stdin.buffer); pickle.dump(call(*arguments), out)"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            input=pickle.dumps((call, arguments)),
+            capture_output=True,
+            timeout=seconds,
+            env=environment,
+            check=True,
+        )
+    except subprocess.TimeoutExpired:
+        raise _too_long(seconds) from None
+    return pickle.loads(done.stdout)
+
+
+def _too_long(seconds: float) -> InputError:
+    return InputError(
+        f"The miner did not find a model within {seconds:g} seconds.",
+        hint="Filter to fewer activities or variants, raise the noise, lower the coverage, or "
+        "give it more time.",
+    )
 
 
 @contextmanager
@@ -166,11 +230,7 @@ class _Deadline(dict[str, Any]):
 
     def __iter__(self) -> Iterator[str]:
         if time.monotonic() > self._end:
-            raise InputError(
-                f"The miner did not find a model within {self._seconds:g} seconds.",
-                hint="Filter to fewer activities or variants, lower the coverage, or give it "
-                "more time.",
-            )
+            raise _too_long(self._seconds)
         return super().__iter__()
 
 

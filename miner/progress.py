@@ -22,7 +22,7 @@ class Progress:
             delay=2,
             file=sys.stderr,
             leave=False,
-            bar_format="{desc}: {percentage:3.0f} %|{bar:30}| {rate_fmt}, {remaining} left",
+            bar_format="{desc}{percentage:3.0f} %|{bar:30}| {rate_fmt}, {remaining} left",
         )
 
     def __call__(self, what: str, share: float) -> None:

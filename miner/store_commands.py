@@ -31,9 +31,7 @@ def prepare(process: str | None, store: EventStore, form: str) -> None:
 @store_option
 @format_option
 @click.pass_context
-def verify(
-    context: click.Context, repair: bool, quick: bool, store: EventStore, form: str
-) -> None:
+def verify(context: click.Context, repair: bool, quick: bool, store: EventStore, form: str) -> None:
     """Check the store and say what was found; exit code 3 when something does not hold."""
     import polars as pl
 

@@ -32,7 +32,9 @@ class World:
     def frame(self, numbers: set[int]) -> pl.DataFrame:
         """The rows with these numbers; of equal events without an id, all or none."""
         groups = {self.rows[number]["group"] for number in numbers}
-        return frame_of([row for row in self.rows if row["group"] in groups])
+        names = [name for name in BATCH if any(name in row for row in self.rows)]
+        rows = [{name: row.get(name) for name in names} for row in self.rows if row["group"] in groups]
+        return pl.DataFrame(rows, schema={name: BATCH[name] for name in names})
 
 
 def frame_of(rows: list[Row]) -> pl.DataFrame:

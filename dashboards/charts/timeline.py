@@ -7,7 +7,17 @@ from datetime import datetime, timedelta
 import plotly.graph_objects as go
 import polars as pl
 
-from dashboards.charts.style import BLUE, GREEN, GREY, ORANGE, RED, VIOLET, height_of, named_rows, styled
+from dashboards.charts.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    RED,
+    VIOLET,
+    height_of,
+    named_rows,
+    styled,
+)
 from dashboards.units import moment, plotly_text, spoken
 
 MOST = 150

@@ -15,7 +15,7 @@ def key_figures(figures: Mapping[str, str | tuple[str, str]]) -> None:
     with st.container(horizontal=True, gap="small"):
         for name, value in figures.items():
             shown, meaning = value if isinstance(value, tuple) else (value, "")
-            st.metric(name, shown, help=meaning or None, border=True, width=190)
+            st.metric(name, shown, help=meaning or None, border=True, width=178)
 
 
 def figure(chart: go.Figure, what: str, key: str) -> None:

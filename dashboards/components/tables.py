@@ -12,7 +12,7 @@ import streamlit as st
 from dashboards.units import UNKNOWN, moment, percent, short, spoken, whole
 
 MOST_ROWS = 1_000
-_ROW, _HEADER = 35, 39
+_ROW, _HEADER = 35, 37
 
 
 def table(
@@ -37,6 +37,7 @@ def table(
         key=key,
         height=_HEADER + _ROW * max(1, min(rows, shown.height)),
         row_height=_ROW,
+        placeholder=UNKNOWN,
         on_select="rerun" if choose else "ignore",
         selection_mode="single-row",
     )

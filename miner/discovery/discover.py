@@ -21,6 +21,7 @@ ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
 
 MOST_ACTIVITIES = 500
 """With more activities only the most frequent are used: a model of more is no help to anybody."""
+_MOST_TRANSITIONS = 5_000
 
 _Paths = dict[tuple[str | None, str | None], int]
 
@@ -242,12 +243,14 @@ def _mined(
             tree = pm4py_bridge.inductive_tree_of_variants(variants, noise=noise, seconds=seconds)
             return model_of_tree(name, tree_of(tree))
         case "heuristics":
-            return model_of_net(name, _heuristics(paths, variants, noise))
+            return model_of_net(name, _heuristics(paths, variants, noise, seconds))
         case "dfg":
             return model_of_net(name, net_of_paths(frequent_paths(paths, noise)))
 
 
-def _heuristics(paths: _Paths, variants: Mapping[Trace, int], noise: float) -> WorkflowNet:
+def _heuristics(
+    paths: _Paths, variants: Mapping[Trace, int], noise: float, seconds: float
+) -> WorkflowNet:
     events = _events(_frame(variants))
     ahead = [pl.col("activity").shift(-n).over("variant").alias(f"ahead_{n}") for n in (1, 2)]
     rows = events.with_columns(*ahead)
@@ -263,7 +266,13 @@ def _heuristics(paths: _Paths, variants: Mapping[Trace, int], noise: float) -> W
         counted("activity", "ahead_2"),
         counted("activity", "ahead_1", "ahead_2"),
         noise=noise,
+        seconds=seconds,
     )
+    if len(found.steps) > _MOST_TRANSITIONS:
+        raise InputError(
+            f"The heuristics miner found a net of {len(found.steps):,} transitions.",
+            hint="Nobody can read it: raise the noise, or filter to fewer activities.",
+        )
     return net_of([Step(*step) for step in found.steps], found.source, found.sink)
 
 

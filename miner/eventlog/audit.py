@@ -27,7 +27,9 @@ def note(store: Path, action: str, **details: Any) -> None:
     }
     torn = path.exists() and path.stat().st_size > 0 and not path.read_bytes().endswith(b"\n")
     with path.open("a", encoding="utf-8") as file:
-        file.write(("\n" if torn else "") + json.dumps(entry, ensure_ascii=False, default=str) + "\n")
+        file.write(
+            ("\n" if torn else "") + json.dumps(entry, ensure_ascii=False, default=str) + "\n"
+        )
         file.flush()
         os.fsync(file.fileno())
 

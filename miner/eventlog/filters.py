@@ -416,5 +416,7 @@ def in_order(conditions: Iterable[tuple[str, str | bool]]) -> LogFilter:
             found.append(Condition(kind, str(value), invert))
             invert = False
     if invert:
-        raise InputError("--not stands at the end and inverts nothing.", hint="Put a filter after it.")
+        raise InputError(
+            "--not stands at the end and inverts nothing.", hint="Put a filter after it."
+        )
     return LogFilter(tuple(found))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal, overload
-
+from typing import Any, Literal
 
 import polars as pl
 from duckdb import DuckDBPyConnection
@@ -124,17 +123,17 @@ class EventLog:
                 assert isinstance(frame, pl.DataFrame)
                 yield frame
 
-    @overload
-    def row(self, sql: str, **parameters: Any) -> dict[str, Any]: ...
-    @overload
-    def row(self, sql: str, *, missing: Literal[True], **parameters: Any) -> dict[str, Any] | None: ...
-    def row(self, sql: str, *, missing: bool = False, **parameters: Any) -> dict[str, Any] | None:
+    def row(self, sql: str, **parameters: Any) -> dict[str, Any]:
         """The one row of a SELECT, by column name."""
+        found = self.row_or_none(sql, **parameters)
+        assert found is not None
+        return found
+
+    def row_or_none(self, sql: str, **parameters: Any) -> dict[str, Any] | None:
+        """The first row of a SELECT, by column name; null when there is none."""
         with engine.translated():
             found: pl.DataFrame = self._connection.sql(sql, params=parameters or None).pl()
-        if missing and found.is_empty():
-            return None
-        return found.row(0, named=True)
+        return None if found.is_empty() else found.row(0, named=True)
 
     def known(self, kind: Literal["activity", "resource"], name: str) -> str:
         """`name`, if the log has an activity or resource of that name; else UnknownNameError."""
@@ -146,7 +145,9 @@ class EventLog:
 
     def _key_of(self, process: str) -> int:
         with engine.translated():
-            rows = self._store.cursor().execute("select process, process_key from process").fetchall()
+            rows = (
+                self._store.cursor().execute("select process, process_key from process").fetchall()
+            )
         keys = dict(rows)
         if process not in keys:
             raise UnknownNameError("process", process, keys)
@@ -163,9 +164,7 @@ class EventLog:
                 self._connection.execute(
                     f'create or replace temp view "{table}" as from {source}."{table}" {narrowed}'
                 )
-            self._connection.execute(
-                _RECORDS.format(source=source, key=f"{self._process_key:d}")
-            )
+            self._connection.execute(_RECORDS.format(source=source, key=f"{self._process_key:d}"))
             if self.condition:
                 self._select_cases(source)
 
@@ -198,5 +197,3 @@ class EventLog:
 def _through(kind: Any) -> Any:
     """The type a column takes on its way: whole microseconds before they become a duration."""
     return pl.Int64() if isinstance(kind, pl.Duration) else kind
-
-

@@ -31,6 +31,8 @@ def merge_with_known(
     connection.execute(_TOUCHED)
     if dict(fates).get("corrected"):
         _correct(connection, staged, load_id)
+    if dict(fates).get("unchanged"):
+        connection.execute(_NEWER_VERSION)
     connection.execute(_INSERT_NEW, {"load_id": load_id})
     if staged.details:
         connection.execute(insert_details(staged), {"last_key": last_key})
@@ -289,6 +291,15 @@ set
     load_id = $load_id{keyed}
 from matched as m
 where m.fate = 'corrected' and m.known_key = recorded_event.event_key
+"""
+
+# Lest a version between the two, arriving late, count as newer than what is known.
+_NEWER_VERSION = """
+update event_detail
+set version = s.version
+from matched as m
+join staged as s on s.rowid = m.staged_row
+where m.fate = 'unchanged' and m.known_key = event_detail.event_key
 """
 
 _CORRECTED_DETAIL = """

@@ -263,6 +263,7 @@ from (
         from touched as t
         join case_identity as c using (case_key)
         anti join variant_of_case as v using (case_key)
+        semi join touched_event as e using (case_key)
     ) as v
     group by v.process_key, v.activity_keys
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import duckdb
 import polars as pl
 
+from miner.eventlog import engine
 from miner.eventlog.log import EventLog
 from miner.eventlog.schema import INSTANT
 
@@ -59,32 +60,34 @@ def log_quality(log: EventLog) -> pl.DataFrame:
 
 def loads(connection: duckdb.DuckDBPyConnection, process: str | None = None) -> pl.DataFrame:
     """What was loaded into the store, newest first; `LOADS`."""
-    found: pl.DataFrame = connection.sql(
-        """
+    sql = """
         select
             load_id, source, process, origin, finished, read, "new", duplicate, corrected,
             unchanged, rejected, cases, first_event, last_event, notes, started_at, seconds
         from load
         where $process is null or process = $process
         order by load_id desc
-        """,
-        params={"process": process},
-    ).pl()
-    return found.cast(dict(LOADS))
+    """
+    return _rows(connection, sql, LOADS, process)
 
 
 def rejected(connection: duckdb.DuckDBPyConnection, process: str | None = None) -> pl.DataFrame:
     """What is in quarantine: the reason and the raw record; `REJECTED_ROWS`, oldest load first."""
-    found: pl.DataFrame = connection.sql(
-        """
+    sql = """
         select reason, record, load_id, process
         from rejected
         where $process is null or process = $process
         order by load_id, reason, record
-        """,
-        params={"process": process},
-    ).pl()
-    return found.cast(dict(REJECTED_ROWS))
+    """
+    return _rows(connection, sql, REJECTED_ROWS, process)
+
+
+def _rows(
+    connection: duckdb.DuckDBPyConnection, sql: str, schema: pl.Schema, process: str | None
+) -> pl.DataFrame:
+    with engine.translated():
+        found: pl.DataFrame = connection.sql(sql, params={"process": process}).pl()
+    return found.cast(schema)
 
 
 _QUALITY = """

@@ -111,9 +111,7 @@ def _map_lifecycle(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
 def _details(columns: Collection[str], transitions: dict[str, str]) -> tuple[str, ...]:
     renamed = any(word != meaning for word, meaning in transitions.items())
     return tuple(
-        name
-        for name in DETAILS
-        if (renamed if name == "lifecycle_source" else name in columns)
+        name for name in DETAILS if (renamed if name == "lifecycle_source" else name in columns)
     )
 
 
@@ -184,9 +182,7 @@ def _stage_cases(
     connection.execute("drop table if exists staged_fact")
     facts = {"parent_case_id", "root_case_id", "case_status", "case_attributes"}
     wanted = "" if facts & set(columns) else "limit 0"
-    connection.execute(
-        _STAGED_FACTS + wanted, {"process": process, "statuses": list(CASE_STATUS)}
-    )
+    connection.execute(_STAGED_FACTS + wanted, {"process": process, "statuses": list(CASE_STATUS)})
 
 
 def _drop_repeated_ids(connection: duckdb.DuckDBPyConnection) -> int:

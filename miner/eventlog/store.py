@@ -174,9 +174,7 @@ class EventStore:
                 hint="Load the logs into a new store.",
             )
 
-    def _from_snapshot(
-        self, path: Path, tell: Callable[[str], None]
-    ) -> duckdb.DuckDBPyConnection:
+    def _from_snapshot(self, path: Path, tell: Callable[[str], None]) -> duckdb.DuckDBPyConnection:
         for snapshot in snapshots.versions(self.folder):
             shutil.copyfile(snapshot, path)
             connection = self._open_undamaged(path)
@@ -216,9 +214,7 @@ def _make_empty(path: Path, scratch: Path) -> None:
 
 
 @contextmanager
-def _locked(
-    path: Path, limit: float, on_wait: Callable[[float], None] | None
-) -> Iterator[None]:
+def _locked(path: Path, limit: float, on_wait: Callable[[float], None] | None) -> Iterator[None]:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     started = time.monotonic()
     try:

@@ -103,7 +103,8 @@ class Writer:
                 "select columns(*) from appended",
                 source=source,
                 process=process,
-                given=given_columns(events),
+                # Also those that hold nothing here: a correction may take a value away.
+                given=[name for name in BATCH if name in events.columns],
             )
         finally:
             self.connection.unregister("appended")
@@ -190,9 +191,7 @@ class Writer:
         )
         return _Started(load_id, 0, Counts())
 
-    def _merge_all(
-        self, staged: Staged, started: _Started, source: str, tell: Progress
-    ) -> Counts:
+    def _merge_all(self, staged: Staged, started: _Started, source: str, tell: Progress) -> Counts:
         counts = started.counts
         # A file of rejects alone still has one batch, which carries them.
         ranges = staged.ranges or ((0, 0),)
@@ -275,7 +274,9 @@ def with_all_columns(events: pl.DataFrame) -> pl.DataFrame:
     """`events` with every column of `BATCH`, the missing ones null, times naive and UTC."""
     return events.select(
         [
-            _as_column(events, name, kind) if name in events.columns else pl.lit(None, kind).alias(name)
+            _as_column(events, name, kind)
+            if name in events.columns
+            else pl.lit(None, kind).alias(name)
             for name, kind in BATCH.items()
         ]
     )

@@ -147,7 +147,7 @@ def case(log: EventLog, case_id: str) -> Case:
 
     Raises InputError when no case of the log has this id.
     """
-    row = log.row(_CASE, missing=True, case_id=case_id)
+    row = log.row_or_none(_CASE, case_id=case_id)
     if row is None:
         raise InputError(
             f"There is no case {case_id!r} in {log.process!r}.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import duckdb
 import polars as pl
 
+from miner.eventlog import engine
 from miner.eventlog.schema import INSTANT
 
 PROCESSES = pl.Schema(
@@ -22,31 +23,33 @@ PROCESSES = pl.Schema(
 
 def processes(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     """The processes that have cases, by name; `PROCESSES`. An empty store gives no rows."""
-    found: pl.DataFrame = connection.sql(
-        """
-        with done as (
-            select process_key, count(distinct activity_key) as activities
-            from (
-                select process_key, first_activity_key as activity_key from "case"
-                union
-                select process_key, next_activity_key from variant_path
-            )
-            where activity_key is not null
-            group by process_key
-        )
-        select
-            p.process,
-            count(*) as cases,
-            sum(c.events)::bigint as events,
-            coalesce(any_value(d.activities), 0) as activities,
-            count(distinct c.variant_key) as variants,
-            min(c.started_at) as first_event,
-            max(c.completed_at) as last_event
-        from "case" as c
-        join process as p using (process_key)
-        left join done as d using (process_key)
-        group by p.process
-        order by p.process
-        """
-    ).pl()
-    return found.cast(dict(PROCESSES))
+    with engine.translated():
+        found: pl.DataFrame = connection.sql(_PROCESSES).pl()
+    return found.cast(PROCESSES)
+
+
+_PROCESSES = """
+with done as (
+    select process_key, count(distinct activity_key) as activities
+    from (
+        select process_key, first_activity_key as activity_key from "case"
+        union
+        select process_key, next_activity_key from variant_path
+    )
+    where activity_key is not null
+    group by process_key
+)
+select
+    p.process,
+    count(*) as cases,
+    sum(c.events)::bigint as events,
+    coalesce(any_value(d.activities), 0) as activities,
+    count(distinct c.variant_key) as variants,
+    min(c.started_at) as first_event,
+    max(c.completed_at) as last_event
+from "case" as c
+join process as p using (process_key)
+left join done as d using (process_key)
+group by p.process
+order by p.process
+"""

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import polars as pl
+
 from miner.eventlog.log import EventLog
+from miner.performance.bottlenecks import bottlenecks
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,26 @@ def summary(log: EventLog) -> Summary:
         row[name] = _duration(row[name])
     row["median_cycle_time_of_all"] = _duration(row["median_cycle_time_of_all"])
     return Summary(process=log.process, **row)
+
+
+def headline(log: EventLog) -> dict[str, object]:
+    """The figures of a process that fit one line, with its worst bottleneck.
+
+    The bottleneck is the activity with the most waiting; null in a log without any.
+    """
+    figures = summary(log)
+    worst = bottlenecks(log).filter(pl.col("previous_activity").is_null()).head(1)
+    return {
+        "process": figures.process,
+        "cases": figures.cases,
+        "events": figures.events,
+        "variants": figures.variants,
+        "open_cases": figures.open_cases,
+        "median_cycle_time": figures.median_cycle_time,
+        "p95_cycle_time": figures.p95_cycle_time,
+        "failure_rate": figures.failure_rate,
+        "worst_bottleneck": worst["activity"].item() if worst.height else None,
+    }
 
 
 def _duration(microseconds: int | None) -> timedelta | None:

@@ -49,9 +49,7 @@ RESOURCE_TIMES = pl.Schema(
     }
 )
 
-CYCLE_TIME_DISTRIBUTION = pl.Schema(
-    {"low": DURATION, "high": DURATION, "cases": pl.Int64()}
-)
+CYCLE_TIME_DISTRIBUTION = pl.Schema({"low": DURATION, "high": DURATION, "cases": pl.Int64()})
 
 
 def case_times(log: EventLog, *, limit: int | None = None) -> pl.DataFrame:

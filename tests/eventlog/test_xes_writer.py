@@ -84,7 +84,7 @@ def read(path: Path) -> pl.DataFrame:
     return pl.concat(XesFile(str(path)).read())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(LOG, st.integers(1, 20), st.sampled_from(["log.xes", "log.xes.gz"]))
 def test_what_is_written_is_what_is_read(
     log: list[tuple[dict[str, Any], list[dict[str, Any]]]], size: int, name: str

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from miner.errors import LogFormatError, UnknownNameError
-from tests.ingest.xes_logs import NAME, TIME, Reader, event, log, trace
+from tests.ingest.xes_logs import NAME, TIME, Reader, event, log, members, trace
 
 
 @pytest.fixture
@@ -126,9 +126,15 @@ def test_a_nested_attribute_of_a_column_keeps_both(read: Reader) -> None:
     nested = '<string key="concept:name" value="a"><string key="lang" value="en"/></string>'
     row = read.only(log(trace(event(nested, TIME))))
     assert row["activity"] == "a"
-    assert json.loads(row["attributes"]) == {
+    assert json.loads(row["attributes"], object_pairs_hook=members) == {
         "concept:name": {"value": "a", "attributes": {"lang": "en"}}
     }
+
+
+def test_events_that_share_an_identity_are_noted(read: Reader) -> None:
+    shared = '<id key="identity:id" value="0a"/>'
+    assert read(log(trace(event(NAME, TIME, shared), event(NAME, TIME, shared)))).height == 2
+    assert read.notes["event"].startswith("1 events have the identity:id of an earlier one")
 
 
 def test_of_a_repeated_key_the_last_counts_and_it_is_noted(read: Reader) -> None:

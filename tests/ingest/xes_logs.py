@@ -28,6 +28,12 @@ def event(*attributes: str) -> str:
     return f"<event>{''.join(attributes or (NAME, TIME))}</event>"
 
 
+def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The members of a JSON object, none of them twice."""
+    assert len(dict(pairs)) == len(pairs)
+    return dict(pairs)
+
+
 class Reader:
     """Reads a XES file in a folder; `notes` are the first note on each subject then."""
 
@@ -57,4 +63,4 @@ class Reader:
 
     def attributes(self, *attributes: str) -> Any:
         row = self.only(log(trace(event(NAME, TIME, *attributes))))
-        return json.loads(row["attributes"])
+        return json.loads(row["attributes"], object_pairs_hook=members)

@@ -1,0 +1,61 @@
+"""A card for each process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+import streamlit as st
+
+from dashboards import address
+from dashboards.units import UNKNOWN, markdown, percent, spoken, whole
+
+_MOST = 9
+_ACROSS = 3
+
+
+def cards(processes: pl.DataFrame) -> None:
+    """The largest processes as cards that lead to their maps; `processes` is a `GLANCE`."""
+    rows = list(processes.head(_MOST).iter_rows(named=True))
+    for first in range(0, len(rows), _ACROSS):
+        columns = st.columns(_ACROSS)
+        for column, row in zip(columns, rows[first : first + _ACROSS], strict=False):
+            with column.container(border=True, height="stretch"):
+                _card(row)
+
+
+def _card(row: dict[str, Any]) -> None:
+    st.page_link(
+        "pages/process_map.py",
+        label=f"**{markdown(row['process'], 60)}**",
+        icon=":material/account_tree:",
+        query_params=address.link(row["process"]),
+        help="Open the process map",
+    )
+    st.caption(
+        f"{whole(row['cases'])} cases · {whole(row['events'])} events · "
+        f"{whole(row['variants'])} variants"
+    )
+    left, middle, right = st.columns([5, 5, 3])
+    left.metric("Median cycle time", spoken(row["median_cycle_time"]))
+    middle.metric("P95 cycle time", spoken(row["p95_cycle_time"]))
+    right.metric("Failed", percent(row["failure_rate"]))
+    st.markdown(_bottleneck(row))
+    st.caption(f"{whole(row['open_cases'])} open · {_rejected(row)}")
+
+
+def _bottleneck(row: dict[str, Any]) -> str:
+    if row["worst_bottleneck"] is None:
+        return f"Worst bottleneck: {UNKNOWN}"
+    what = "waiting" if row["measured"] == "waiting" else "up to its completion"
+    return (
+        f"Worst bottleneck: **{markdown(row['worst_bottleneck'], 50)}**, "
+        f"{spoken(row['total_waiting'])} {what} in all"
+    )
+
+
+def _rejected(row: dict[str, Any]) -> str:
+    if not row["rejected"]:
+        return "no rows rejected"
+    rows = "row" if row["rejected"] == 1 else "rows"
+    return f"{whole(row['rejected'])} {rows} rejected ({percent(row['rejected_share'])})"

@@ -1,0 +1,36 @@
+"""Process maps and models on screen."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from typing import Any, Literal
+
+import streamlit as st
+
+
+def picture(stage: str, *, label: str, key: str, legend: str = "", height: int = 680) -> None:
+    """An SVG of this project to pan, zoom and search; `label` says in words what it shows."""
+    data = {
+        "stage": stage,
+        "legend": legend,
+        "label": label,
+        "height": height,
+        "search": bool(legend),
+    }
+    registered("picture")(data=data, key=key)
+
+
+def theme() -> Literal["light", "dark"]:
+    """What the reader chose."""
+    return "dark" if st.context.theme.type == "dark" else "light"
+
+
+@cache
+def registered(name: str) -> Any:
+    """The component whose parts lie beside this file; registered once per process."""
+    here = files("dashboards.components")
+    parts = {kind: here.joinpath(f"{name}.{kind}") for kind in ("html", "css", "js")}
+    return st.components.v2.component(
+        f"procession_{name}", **{kind: part.read_text("utf-8") for kind, part in parts.items()}
+    )
