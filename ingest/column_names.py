@@ -185,13 +185,16 @@ OWN = {
 
 def is_object_key(name: str) -> bool:
     """Whether a name is that of a business object or its number: `order`, `Claim No`, `patient`."""
-    if normalised(name) in (*OBJECTS, *NUMBER):
+    whole = normalised(name)
+    if whole in OBJECTS or whole in NUMBER:
         return True
     parts = [word for word in words(name) if word not in FILLERS]
-    rest = "".join(word for word in parts if word not in KEYS)
-    if rest in OBJECTS and len(parts) > 1:
+    things = [word for word in parts if word not in KEYS]
+    if things != parts and _is_thing("".join(things)):
         return True
-    whole = normalised(name)
-    return any(
-        whole.endswith(key) and whole[: -len(key)] in OBJECTS for key in KEYS if len(key) > 1
-    )
+    return any(whole.endswith(key) and _is_thing(whole.removesuffix(key)) for key in KEYS)
+
+
+def _is_thing(word: str) -> bool:
+    """Whether a word names a business object or a case, perhaps in a German compound."""
+    return {word, word.removesuffix("s")} & {*OBJECTS, *CASE} != set()

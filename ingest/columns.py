@@ -26,6 +26,8 @@ LIFECYCLE_WORDS = frozenset(
     )
 )
 CALLED_TIMES = (*names.TIMESTAMP, *names.COMPLETED, *names.START)
+FEW_CASES = 5
+"""So few cases of several rows in the sample prove nothing."""
 MOST_ACTIVITIES = 500
 """A text with more distinct values in the sample is no name of an activity, if names do not say."""
 
@@ -231,7 +233,7 @@ class _Guess:
         if "case" not in self.found and "timestamp" in self.found:
             keys = [column for column in self.free() if self._repeats(column)]
             likely = [column for column in keys if names.words(column.name)[-1:] == ["id"]]
-            self._take_only("case", self.unsure.get("case") or likely or keys)
+            self._take_only("case", self.unsure.get("case") or likely or self._most_distinct(keys))
         if "activity" not in self.found and "case" in self.found:
             self._take_only("activity", [c for c in self.free() if self._reads_as_activity(c)])
 
@@ -240,6 +242,15 @@ class _Guess:
             self.take(role, candidates[0], "by its contents")
         else:
             self.unsure[role] = candidates
+
+    def _most_distinct(self, columns: list[Column]) -> list[Column]:
+        """Of two columns, one of which must be the activity, the one with clearly more values."""
+        counts = {column.name: self.sample[column.name].n_unique() for column in columns}
+        ordered = sorted(columns, key=lambda column: -counts[column.name])
+        if len(ordered) != 2 or "activity" in self.found:
+            return columns
+        first, second = (counts[column.name] for column in ordered)
+        return ordered[:1] if first >= 1.5 * second else columns
 
     def _repeats(self, column: Column) -> bool:
         """Whether values are as many and as frequent as those of cases are."""
@@ -267,7 +278,7 @@ class _Guess:
         rows = pl.DataFrame({"case": self.sample[case.name], "value": self.sample[column.name]})
         cases = rows.drop_nulls().group_by("case").agg(pl.len(), pl.col("value").n_unique())
         several = cases.filter(pl.col("len") > 1)
-        return several.is_empty() or bool((several["value"] > 1).any())
+        return len(several) < FEW_CASES or bool((several["value"] > 1).any())
 
     def _are_times(self, column: Column) -> bool:
         """Whether most values read as times; numbers do if they are as large as epochs are."""
@@ -302,18 +313,18 @@ class _Guess:
 
     def complain(self) -> None:
         """InputError for what is needed and was not found."""
-        for role in ("case", "activity", "timestamp"):
-            if role in self.found or (role == "timestamp" and "start" in self.found):
-                continue
+        needed = [role for role in ("case", "activity", "timestamp") if role not in self.found]
+        for role in needed:
             if len(candidates := self.unsure.get(role, [])) > 1:
                 raise _undecided(role, candidates)
-            if role == "timestamp" and (called := self.named(CALLED_TIMES)):
-                raise self._no_times(called[0])
+        if "timestamp" in needed and (called := self.named(CALLED_TIMES)):
+            raise self._no_times(called[0])
+        if needed:
             shown = ", ".join(repr(column.name) for column in self.columns[:30])
             raise InputError(
-                f"None of the columns looks like the {role}: {shown}.",
-                hint=f"Name it with --{role} COLUMN. If these are no names, the file has no line "
-                "of column names: add one.",
+                f"None of the columns looks like the {needed[0]}: {shown}.",
+                hint=f"Name it with --{needed[0]} COLUMN. If these are no names, the file has no "
+                "line of column names: add one.",
             )
 
     def _no_times(self, column: Column) -> InputError:

@@ -130,7 +130,7 @@ def _evidence(relation: str, texts: Written, shapes: Sequence[Shape], separator:
 
 def _of_times(column: TimeColumn) -> Times:
     """A column that has the type of a time needs no reading."""
-    if column.type.startswith("TIMESTAMP WITH TIME ZONE"):
+    if "TIME ZONE" in column.type or "TIMESTAMPTZ" in column.type:
         return Times(column.sql, f"make_timestamp(epoch_us({column.sql}))", None, "")
     return Times(column.sql, None, f"{column.sql}::timestamp", "")
 

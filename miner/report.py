@@ -72,7 +72,8 @@ def _basis(log: EventLog, snapshot: Snapshot) -> str:
 
 def _figures(values: Iterable[tuple[str, Any]]) -> str:
     cells = "".join(
-        f"<div><dt>{escape(name.replace('_', ' '))}</dt><dd>{escape(_shown(value, name))}</dd></div>"
+        f"<div><dt>{escape(name.replace('_', ' '))}</dt>"
+        f"<dd>{escape(_shown(value, name))}</dd></div>"
         for name, value in values
     )
     return f'<dl class="figures">{cells}</dl>'
@@ -137,7 +138,8 @@ body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 76rem
   color: #1c2430; background: #fff; }
 h1 { margin-bottom: .2rem; } h2 { margin: 2.2rem 0 .3rem; }
 .note { color: #55606e; font-size: .85rem; overflow-wrap: anywhere; }
-.figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr)); gap: .8rem; }
+.figures { display: grid; gap: .8rem;
+  grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr)); }
 .figures div { border: 1px solid #d9dee5; border-radius: 6px; padding: .5rem .7rem; }
 dt { color: #55606e; font-size: .8rem; } dd { margin: 0; font-size: 1.2rem; }
 .wide, .map { overflow-x: auto; } .map svg { max-width: 100%; height: auto; }

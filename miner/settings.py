@@ -1,4 +1,4 @@
-"""Settings: a flag, then `PROCESSION_…`, then `procession.toml`, then the default. Read here only."""
+"""Settings: a flag, then `PROCESSION_…`, then `procession.toml`, then the default."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def failed(error: MinerError) -> None:
     hint = f"\n\n{markdown(error.hint, 500)}" if error.hint else ""
     st.error(markdown(error.message, 500) + hint, icon=":material/error:")
     if address.process():
-        st.button("Start again without filter", on_click=_start_again)
+        st.button("Start again without filter", on_click=_start_again, key="start again")
 
 
 def _start_again() -> None:

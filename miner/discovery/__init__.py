@@ -1,0 +1,1 @@
+"""What the process looks like: paths, variants, models."""

@@ -1,0 +1,1 @@
+"""The event log: the data model, the store, and what is derived from it."""

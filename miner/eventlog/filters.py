@@ -1,4 +1,4 @@
-"""Filters: an ordered stack of conditions on cases, as one value for flags, screens and addresses."""
+"""Filters: an ordered stack of conditions on cases; one value for flags, screens, addresses."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _UNITS = {"ms": 1e-3, "s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 8640
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of condition: its flag, its help, and the SQL that selects the cases it is true of."""
+    """One kind of condition: its flag, its help, and SQL for the cases it is true of."""
 
     name: str
     help: str
     metavar: str
     sql: str
-    """A SELECT of `case_key`; sees the cases left by the conditions before it as `selected_case`."""
+    """A SELECT of `case_key`; the cases that the conditions before it left are `selected_case`."""
     parse: Callable[[str], Parameters]
 
 
@@ -288,7 +288,8 @@ KINDS: dict[str, Kind] = {
             """, _number,
         ),
         Kind(
-            "variant-coverage", "cases of the most frequent variants that cover this share", "SHARE",
+            "variant-coverage", "cases of the most frequent variants that cover this share",
+            "SHARE",
             """
             with counted as (
                 select variant_key, count(*) as cases

@@ -158,7 +158,9 @@ with merged as (
         coalesce(f.root_case_id, c.root_case_id) as root_case_id,
         coalesce(f.status::case_status, c.status) as status,
         nullif(
-            json_merge_patch(coalesce(c.attributes::json, '{}'), coalesce(f.attributes::json, '{}')),
+            json_merge_patch(
+                coalesce(c.attributes::json, '{}'), coalesce(f.attributes::json, '{}')
+            ),
             '{}'::json
         )::variant as attributes
     from staged_fact as f

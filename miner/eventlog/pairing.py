@@ -84,18 +84,21 @@ counted as (
     from transition
     window
         so_far as (
-            partition by case_key, activity_key, instance_id order by timestamp, phase, position, event_key
+            partition by case_key, activity_key, instance_id
+            order by timestamp, phase, position, event_key
             rows unbounded preceding
         ),
         instance as (
-            partition by case_key, activity_key, instance_id order by timestamp, phase, position, event_key
+            partition by case_key, activity_key, instance_id
+            order by timestamp, phase, position, event_key
         )
 ),
 balanced as (
     select
         columns(*),
         case when instance_id = '' then greatest(0, max(ends - starts) over (
-            partition by case_key, activity_key, instance_id order by timestamp, phase, position, event_key
+            partition by case_key, activity_key, instance_id
+            order by timestamp, phase, position, event_key
             rows unbounded preceding
         )) else 0 end as alone
     from counted
@@ -108,7 +111,8 @@ numbered as (
             when phase = 2 then starts
             when phase = 3 then greatest(starts, 1)
             when ends - starts = alone and alone > coalesce(lag(alone) over (
-                partition by case_key, activity_key, instance_id order by timestamp, phase, position, event_key
+                partition by case_key, activity_key, instance_id
+            order by timestamp, phase, position, event_key
             ), 0) then -alone
             else ends - alone
         end as nth
@@ -126,8 +130,9 @@ instance as (
         max(attempt) as attempt,
         arg_max(resource_key, (phase, timestamp)) as resource_key,
         max(error_key) as error_key,
-        coalesce(sum(epoch_us(next_at) - epoch_us(timestamp)) filter (where lifecycle = 'suspend'), 0)
-            as suspended_time,
+        coalesce(
+            sum(epoch_us(next_at) - epoch_us(timestamp)) filter (where lifecycle = 'suspend'), 0
+        ) as suspended_time,
         max(position) as position,
         max(event_key) as event_key
     from numbered

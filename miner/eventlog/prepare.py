@@ -1,4 +1,4 @@
-"""Preparing: the derived tables, for the touched cases only, equal to a full rebuild at any time."""
+"""Preparing: the derived tables, for touched cases only, equal to a full rebuild at any time."""
 
 from __future__ import annotations
 
@@ -314,7 +314,9 @@ reached as (
         ) as before
     from running
 )
-select case_key, sum(greatest(high - greatest(low, coalesce(before, low)), 0))::bigint as active_time
+select
+    case_key,
+    sum(greatest(high - greatest(low, coalesce(before, low)), 0))::bigint as active_time
 from reached
 group by case_key
 """

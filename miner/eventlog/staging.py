@@ -218,7 +218,8 @@ def _new_names(table: str, key: str, name: str) -> str:
 insert into {table}
 select
     process_key,
-    (select coalesce(max({key}), 0) from {table}) + row_number() over (order by process_key, {name}),
+    (select coalesce(max({key}), 0) from {table})
+        + row_number() over (order by process_key, {name}),
     {name}
 from (
     select distinct p.process_key, i.{name}

@@ -170,7 +170,7 @@ class EventStore:
             raise StoreCorruptError(f"{self.folder / DATABASE} is not an event store.") from error
         if version != engine.FORMAT:
             raise StoreError(
-                f"The store {self.folder} has format {version}; this version reads {engine.FORMAT}.",
+                f"The store {self.folder} has format {version}, not {engine.FORMAT}.",
                 hint="Load the logs into a new store.",
             )
 

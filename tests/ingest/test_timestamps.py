@@ -70,7 +70,7 @@ def instants(source: CsvFile) -> list[datetime | None]:
     ],
 )
 def test_a_way_of_writing_is_read(tmp_path: Path, text: str, instant: datetime) -> None:
-    assert instants(CsvFile(log(tmp_path, text))) == [instant]
+    assert instants(CsvFile(log(tmp_path, text), timestamp="timestamp")) == [instant]
 
 
 def test_each_row_is_read_in_its_own_way(tmp_path: Path) -> None:
