@@ -38,11 +38,11 @@ def chunks(events: int, seed: int) -> Iterator[pl.DataFrame]:
     cumulative = transitions(rng)
     names = pl.Series("activity", [f"Activity {number:02}" for number in range(ACTIVITIES)])
     people = pl.Series("resource", [f"user-{number:03}" for number in range(RESOURCES)])
-    first = 0
+    first, size = 0, min(CHUNK, events // 13 + 1)
     while events > 0:
-        case = np.arange(first, first + CHUNK)
+        case = np.arange(first, first + size)
         clock = 1_700_000_000_000_000 + case * 60_000_000 // 16
-        activity = np.zeros(CHUNK, dtype=np.int64)
+        activity = np.zeros(size, dtype=np.int64)
         parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         while case.size and sum(part[0].size for part in parts) < events:
             parts.append((case, activity, clock))
@@ -62,7 +62,7 @@ def chunks(events: int, seed: int) -> Iterator[pl.DataFrame]:
             }
         )
         events -= cases.size
-        first += CHUNK
+        first += size
 
 
 @click.command()

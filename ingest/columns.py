@@ -313,7 +313,7 @@ class _Guess:
 
     def complain(self) -> None:
         """InputError for what is needed and was not found."""
-        needed = [role for role in ("case", "activity", "timestamp") if role not in self.found]
+        needed = [role for role in ("timestamp", "case", "activity") if role not in self.found]
         for role in needed:
             if len(candidates := self.unsure.get(role, [])) > 1:
                 raise _undecided(role, candidates)

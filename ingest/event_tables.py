@@ -12,6 +12,7 @@ from ingest.columns import CASE_PREFIX, Column, Roles
 from ingest.event_times import EventTimes
 from ingest.source import Note
 from ingest.sql import identifier, literal
+from ingest.timestamps import is_aware, utc_of
 from ingest.workplace import Workplace
 from miner.eventlog.schema import BATCH
 
@@ -123,9 +124,8 @@ def as_json(column: Column) -> str:
     """SQL for a value as JSON; null for null and for numbers that JSON does not have."""
     if column.type in ("FLOAT", "DOUBLE"):
         return f"case when isfinite({column.sql}) then to_json({column.sql}) end"
-    if column.type == "TIMESTAMP WITH TIME ZONE":  # as JSON it would depend on the session's zone
-        utc = f"make_timestamp(epoch_us({column.sql}))"
-        return f"to_json(strftime({utc}, '%Y-%m-%dT%H:%M:%S.%fZ'))"
+    if is_aware(column.type):  # as JSON it would depend on the session's zone
+        return f"to_json(strftime({utc_of(column.sql, column.type)}, '%Y-%m-%dT%H:%M:%S.%fZ'))"
     if column.type == "JSON":
         return f"nullif({column.sql}::varchar, 'null')"
     return f"to_json({column.sql})"

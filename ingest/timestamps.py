@@ -130,9 +130,22 @@ def _evidence(relation: str, texts: Written, shapes: Sequence[Shape], separator:
 
 def _of_times(column: TimeColumn) -> Times:
     """A column that has the type of a time needs no reading."""
-    if "TIME ZONE" in column.type or "TIMESTAMPTZ" in column.type:
-        return Times(column.sql, f"make_timestamp(epoch_us({column.sql}))", None, "")
-    return Times(column.sql, None, f"{column.sql}::timestamp", "")
+    at = utc_of(column.sql, column.type)
+    if is_aware(column.type):
+        return Times(column.sql, at, None, "")
+    return Times(column.sql, None, at, "")
+
+
+def is_aware(kind: str) -> bool:
+    """Whether values of this DuckDB type are instants, not readings of some clock."""
+    return "TIME ZONE" in kind or "TIMESTAMPTZ" in kind
+
+
+def utc_of(sql: str, kind: str) -> str:
+    """SQL for a value of a type of time as a naive timestamp, whatever the session's time zone."""
+    if kind.endswith("_NS"):
+        return f"make_timestamp(epoch_ns({sql}) // 1000)"  # a cast would round up
+    return f"make_timestamp(epoch_us({sql}))" if is_aware(kind) else f"{sql}::timestamp"
 
 
 def _of_texts(texts: Written, orders: dict[str, tuple[str, str]]) -> Times:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from miner.discovery.activities import activities
-    from miner.discovery.directly_follows import directly_follows
+    from miner.discovery.directly_follows import directly_follows, path_frequencies
     from miner.discovery.variants import variants
     from miner.eventlog.filters import Condition, LogFilter
     from miner.eventlog.log import EventLog
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         activity_times,
         case_times,
         cycle_time_distribution,
+        resource_idle_times,
         resource_times,
     )
 
@@ -51,7 +52,9 @@ _WHERE = {
     "failures": "miner.performance.failures",
     "handovers": "miner.organization.handover",
     "log_quality": "miner.eventlog.quality",
+    "path_frequencies": "miner.discovery.directly_follows",
     "processes": "miner.performance.processes",
+    "resource_idle_times": "miner.performance.times",
     "resource_times": "miner.performance.times",
     "rework": "miner.performance.rework",
     "summary": "miner.performance.summary",
@@ -75,7 +78,9 @@ __all__ = [
     "failures",
     "handovers",
     "log_quality",
+    "path_frequencies",
     "processes",
+    "resource_idle_times",
     "resource_times",
     "rework",
     "summary",

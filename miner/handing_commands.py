@@ -58,7 +58,7 @@ def discover(
 
     log = log_of(store, process)
     found = discovery.discover(
-        miner.directly_follows(log),
+        miner.path_frequencies(log),
         miner.variants(log),
         name=process,
         algorithm=algorithm,  # type: ignore[arg-type]

@@ -17,8 +17,8 @@ _UNIT_COSTS = {
     "sync_move_cost": 0,
 }
 _FIRST_BATCH = 8
-_MOST_STATES = (10_000, 100_000, 1_000_000)
-"""A search is given up after so many; those that were are tried again with more."""
+_MOST_STATES = (10_000, 300_000)
+"""A search is given up after so many; it is begun again with more, and then left alone."""
 
 Trace = tuple[str, ...]
 
@@ -41,43 +41,42 @@ class Alignment:
     matched: tuple[str, ...]
 
 
-def alignments(net: PlainNet, traces: Sequence[Trace], *, seconds: float) -> dict[Trace, Alignment]:
-    """An optimal alignment with `net` for each of the traces that could be aligned.
+def alignments(
+    net: PlainNet, traces: Sequence[Trace], *, seconds: float
+) -> dict[Trace, Alignment | None]:
+    """An optimal alignment with `net` for each of the first of `traces`.
 
     A cost of 1 for each event that the model does not allow there and for each activity that the
-    model asks for and the trace lacks. Traces that are cheap to align come first, in the order of
-    `traces`; those that could not be aligned in about `seconds`, or without meeting more than a
-    million states, are not in the result. Empty traces never are.
+    model asks for and the trace lacks. Null where the search met more than 300,000 states. The
+    traces not reached in about `seconds` are not in the result; empty traces never are.
 
     Source: Adriansyah, Aligning Observed and Modeled Behavior (2014), as r4pm implements it.
     """
-    search = _Search(net, traces, time.monotonic() + seconds)
-    waiting = [trace for trace in dict.fromkeys(traces) if trace]
-    found: dict[Trace, Alignment] = {}
-    for most_states in _MOST_STATES:
-        found.update(search.run([trace for trace in waiting if trace not in found], most_states))
-    return found
+    return _Search(net, traces).run(time.monotonic() + seconds)
 
 
 class _Search:
     """Alignments in batches that are as large as the time left allows: none can be interrupted."""
 
-    def __init__(self, net: PlainNet, traces: Sequence[Trace], end: float) -> None:
+    def __init__(self, net: PlainNet, traces: Sequence[Trace]) -> None:
+        self._traces = [trace for trace in dict.fromkeys(traces) if trace]
         self._codes = _codes(net, traces)
         self._names = {code: name for name, code in self._codes.items()}
         self._net = _r4pm_net(net, self._codes)
-        self._end = end
 
-    def run(self, traces: Sequence[Trace], most_states: int) -> dict[Trace, Alignment]:
-        found: dict[Trace, Alignment] = {}
-        size, begin = _FIRST_BATCH, 0
-        while begin < len(traces) and time.monotonic() < self._end:
-            batch = traces[begin : begin + size]
+    def run(self, end: float) -> dict[Trace, Alignment | None]:
+        found: dict[Trace, Alignment | None] = {}
+        size = _FIRST_BATCH
+        while len(found) < len(self._traces) and time.monotonic() < end:
+            batch = self._traces[len(found) : len(found) + size]
             started = time.monotonic()
-            found.update(self._batch(batch, most_states))
-            begin += len(batch)
+            aligned: dict[Trace, Alignment] = {}
+            for most_states in _MOST_STATES:
+                left = [trace for trace in batch if trace not in aligned]
+                aligned.update(self._batch(left, most_states) if left else {})
+            found.update((trace, aligned.get(trace)) for trace in batch)
             now = time.monotonic()
-            affordable = len(batch) * (self._end - now) / 2 / max(now - started, 1e-6)
+            affordable = len(batch) * (end - now) / 2 / max(now - started, 1e-6)
             size = max(_FIRST_BATCH, min(8 * size, int(affordable)))
         return found
 

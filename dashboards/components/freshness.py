@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import streamlit as st
 
@@ -17,8 +17,8 @@ def freshness() -> None:
         return
     snapshot = state.snapshot
     since = datetime.fromisoformat(snapshot.published_at)
-    age = spoken(datetime.now(UTC) - since)
-    st.caption(
-        f"Data as of {moment(since.astimezone(UTC))} UTC  \n{age} ago · version {snapshot.version}"
-    )
+    age = datetime.now(UTC) - since
+    ago = "just now" if age < timedelta(minutes=1) else f"{spoken(age)} ago"
+    st.caption(f"Data as of {moment(since.astimezone(UTC))} UTC")
+    st.caption(f"{ago} · version {snapshot.version}")
     st.button("Reload", icon=":material/refresh:", type="tertiary", key="reload")

@@ -35,13 +35,10 @@ def activities(log: EventLog) -> pl.DataFrame:
             group by variant_key
         ),
         present as (
-            select activity_key, sum(cases) as cases
-            from (
-                select c.cases, unnest(list_distinct(v.activity_keys)) as activity_key
-                from variant as v
-                join variant_cases as c using (variant_key)
-            )
-            group by activity_key
+            select v.activity_key, sum(c.cases) as cases
+            from variant_activity as v
+            join variant_cases as c using (variant_key)
+            group by v.activity_key
         ),
         done as (
             select

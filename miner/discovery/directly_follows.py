@@ -20,6 +20,47 @@ DIRECTLY_FOLLOWS = pl.Schema(
 )
 
 
+PATH_FREQUENCIES = pl.Schema(
+    {"activity": pl.String(), "next_activity": pl.String(), "frequency": pl.Int64()}
+)
+
+
+def path_frequencies(log: EventLog) -> pl.DataFrame:
+    """How often one activity follows another directly; the graph without its times.
+
+    What a miner of models needs of `directly_follows`, at a tenth of its cost. Returns
+    `PATH_FREQUENCIES`, with the rows, the order and the meaning of null of `directly_follows`.
+
+    Source: van der Aalst, Process Mining, 2nd ed. (2016), ch. 6.
+    """
+    return log.query(
+        """
+        with found as (
+            select activity_key, next_activity_key, count(*) as frequency
+            from activity_instance
+            where next_activity_key is not null
+            group by activity_key, next_activity_key
+            union all
+            select null, first_activity_key, count(*)
+            from "case"
+            where first_activity_key is not null
+            group by first_activity_key
+            union all
+            select last_activity_key, null, count(*)
+            from "case"
+            where last_activity_key is not null and status <> 'running'
+            group by last_activity_key
+        )
+        select a.activity, n.activity as next_activity, frequency
+        from found as f
+        left join activity as a on a.activity_key = f.activity_key
+        left join activity as n on n.activity_key = f.next_activity_key
+        order by frequency desc, a.activity nulls first, n.activity nulls last
+        """,
+        PATH_FREQUENCIES,
+    )
+
+
 def directly_follows(log: EventLog) -> pl.DataFrame:
     """How often one activity follows another directly, in how many cases, and after what time.
 

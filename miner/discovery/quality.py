@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
@@ -17,6 +17,10 @@ from miner.r4pm_bridge import Alignment, PlainNet, alignments, shortest_trace
 Trace = tuple[str, ...]
 
 _MOST_STEPS = 1_000_000
+_MOST_LEFT_OUT = 0.05
+"""The share of cases too hard to align from which on fitness of the others says too little."""
+
+_Row = tuple[Trace, int, Alignment | None]
 
 
 @dataclass(frozen=True)
@@ -27,8 +31,9 @@ class Quality:
     worst cost is that of leaving out the whole trace and running the model alone; `log_fitness`
     divides the sums of both over all cases. An event the model does not allow and an activity the
     trace lacks cost 1 each. Both are exact for the `fitness_covered_cases` cases they cover: those
-    that fit, and of the others the most frequent variants, as far as time allowed. `fitting_cases`
-    counts the cases that fit without any deviation, null when that is not known.
+    of the most frequent variants, as far as time allowed. A variant too hard to align is left out;
+    when those are more than 5 % of the cases, both are null. `fitting_cases` counts the cases of
+    the whole log that fit without any deviation, null when that is not known.
 
     `precision` is 1 - escaping ÷ possible continuations: after every beginning of a trace that the
     model can replay, which of the activities it allows next never come next in the log, weighted by
@@ -72,8 +77,8 @@ def quality(model: ProcessModel, variants: pl.DataFrame, *, seconds: float = 5.0
     left = cases - aligned.cases
     if left and aligned.cases:
         notes.append(
-            f"Fitness covers {aligned.cases:,} of {cases:,} cases ({aligned.cases / cases:.1%}); "
-            "the other variants were too costly to align."
+            f"Fitness covers {aligned.cases:,} of {cases:,} cases ({aligned.cases / cases:.1%}), "
+            "those of the most frequent variants; time did not allow for more."
         )
     return Quality(
         cases,
@@ -211,17 +216,19 @@ def _aligned(
     }
     found = alignments(net, list(projected.values()), seconds=seconds)
     found[()] = Alignment(shortest, ())
-
-    def of(trace: Trace) -> Alignment | None:
+    rows: list[_Row] = []
+    for trace, cases in counts.items():
         known = projected.get(trace)
         if known is None:
-            return Alignment(0, trace)
-        alignment = found.get(known)
-        if alignment is None:
-            return None
-        return Alignment(alignment.cost + len(trace) - len(known), alignment.matched)
-
-    return _summed(((trace, n, of(trace)) for trace, n in counts.items()), shortest)
+            rows.append((trace, cases, Alignment(0, trace)))
+        elif known in found:
+            aligned = found[known]
+            extra = len(trace) - len(known)
+            whole = None if aligned is None else replace(aligned, cost=aligned.cost + extra)
+            rows.append((trace, cases, whole))
+        else:
+            break  # what fits further on does not stand for what was not reached
+    return _summed(rows, shortest)
 
 
 def _plain(net: WorkflowNet) -> PlainNet:
@@ -234,9 +241,10 @@ def _plain(net: WorkflowNet) -> PlainNet:
     )
 
 
-def _summed(rows: Iterable[tuple[Trace, int, Alignment | None]], shortest: int) -> _Aligned:
+def _summed(rows: Sequence[_Row], shortest: int) -> _Aligned:
     total = _Aligned()
     fitness = cost = worst = 0.0
+    reached = sum(cases for _, cases, _ in rows)
     for trace, cases, alignment in rows:
         if alignment is None:
             continue
@@ -247,6 +255,11 @@ def _summed(rows: Iterable[tuple[Trace, int, Alignment | None]], shortest: int) 
         worst += cases * worst_cost
         for activity, times in Counter(alignment.matched).items():
             total.matched[activity] += cases * times
+    if reached - total.cases > _MOST_LEFT_OUT * reached:
+        share = 1 - total.cases / reached
+        return _Aligned(
+            notes=[f"Fitness is not known: {share:.1%} of the cases cannot be aligned."]
+        )
     if total.cases:
         total.fitness = fitness / total.cases
         total.log_fitness = 1 - cost / worst if worst else 1.0

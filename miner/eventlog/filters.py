@@ -177,9 +177,13 @@ def _variant(value: str) -> Parameters:
 
 
 _WITH_ACTIVITY = """
-select distinct case_key
-from activity_instance
-where activity_key in (select activity_key from activity where activity = $value)
+select case_key
+from "case"
+where variant_key in (
+    select variant_key
+    from variant_activity
+    where activity_key in (select activity_key from activity where activity = $value)
+)
 """
 
 KINDS: dict[str, Kind] = {

@@ -91,7 +91,8 @@ _CASES = """
 select
     c.case_key, v.activity_keys, c.started_at, c.completed_at, c.status, c.version_key,
     c.first_activity_key, c.last_activity_key, c.cycle_time, c.processing_time, c.active_time,
-    c.events, c.instances, c.failed_instances, c.retries, c.rework, c.interventions
+    c.events, c.instances, c.failed_instances, c.retries, c.rework, c.interventions,
+    c.tied_events, c.late_events
 from {schema}."case" as c
 join {schema}.variant as v using (variant_key)
 """
@@ -99,6 +100,13 @@ join {schema}.variant as v using (variant_key)
 _PATHS = """
 select v.activity_keys, p.activity_key, p.next_activity_key
 from {schema}.variant_path as p
+join {schema}.variant as v using (variant_key)
+"""
+
+
+_ACTIVITIES = """
+select v.activity_keys, a.activity_key, a.times
+from {schema}.variant_activity as a
 join {schema}.variant as v using (variant_key)
 """
 
@@ -139,11 +147,16 @@ def is_readable(connection: duckdb.DuckDBPyConnection) -> bool:
 def rebuilt_equals(connection: duckdb.DuckDBPyConnection) -> list[Finding]:
     """Whether the derived tables equal those of a full rebuild; leaves the rebuilt ones behind."""
     connection.execute("attach ':memory:' as kept")
-    for table in ("activity_instance", '"case"', "variant", "variant_path"):
+    for table in ("activity_instance", '"case"', "variant", "variant_activity", "variant_path"):
         connection.execute(f"create table kept.{table} as from {table}")
     prepare.rebuild(connection)
     found = []
-    names = {"activity instances": _INSTANCES, "cases": _CASES, "paths of variants": _PATHS}
+    names = {
+        "activity instances": _INSTANCES,
+        "cases": _CASES,
+        "paths of variants": _PATHS,
+        "activities of variants": _ACTIVITIES,
+    }
     for name, sql in names.items():
         kept, fresh = sql.format(schema="kept"), sql.format(schema="main")
         row = connection.execute(

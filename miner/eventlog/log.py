@@ -27,6 +27,7 @@ _TABLES = {
     "error": None,
     "process_version": None,
     "variant": None,
+    "variant_activity": None,
     "variant_path": None,
     "load": None,
 }

@@ -88,7 +88,11 @@ def _correct(connection: duckdb.DuckDBPyConnection, staged: Staged, load_id: int
     connection.execute(_UPDATE.format(keyed=keyed), {"load_id": load_id})
     if not staged.details:
         return
-    kept = ", ".join(f"{'s' if name in staged.details else 'd'}.{name}" for name in DETAILS)
+    kept = ", ".join(
+        _optional(staged, name, "varchar") if name == "lifecycle_source"
+        else f"{'s' if name in staged.details else 'd'}.{name}"
+        for name in DETAILS
+    )  # fmt: skip
     connection.execute(_CORRECTED_DETAIL.format(kept=kept))
     connection.execute(
         "delete from event_detail where event_key in (select event_key from corrected_detail)"
@@ -104,11 +108,12 @@ def _match(staged: Staged) -> str:
         "e.activity_key <> b.activity_key",
         "e.lifecycle <> b.lifecycle",
         "e.timestamp <> b.timestamp",
+        f"d.lifecycle_source is distinct from {_optional(staged, 'lifecycle_source', 'varchar')}",
         *(f"e.{key} is distinct from b.{key}" for key in staged.keyed),
         *(
             f"d.{name}{_text(name)} is distinct from s.{name}{_text(name)}"
             for name in staged.details
-            if name not in ("event_id", "version")
+            if name not in ("event_id", "version", "lifecycle_source")
         ),
     ]
     return _MATCH.format(
@@ -194,12 +199,12 @@ with known as (
         and e.timestamp = b.timestamp
         and e.activity_key = b.activity_key
         and e.occurrence = b.occurrence
-        and e.lifecycle = b.lifecycle
         and e.resource_key is not distinct from b.resource_key
     left join event_detail as d on d.event_key = e.event_key
     where b.event_id is null
         and d.event_id is null
-        and d.lifecycle_source is not distinct from {lifecycle_source}
+        and coalesce(d.lifecycle_source, e.lifecycle::varchar)
+            = coalesce({lifecycle_source}, b.lifecycle::varchar)
         and e.case_key between $low and $high
     union all
     select b.staged_row, d.event_key

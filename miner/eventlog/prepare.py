@@ -9,6 +9,8 @@ from miner.eventlog import pairing
 BATCH_EVENTS = 4_000_000
 """Events derived at once; bounds the memory of a rebuild of any length."""
 
+_OF_VARIANTS = ("variant", "variant_activity", "variant_path")
+
 
 def prepare_touched(connection: duckdb.DuckDBPyConnection) -> None:
     """Derive the cases of the table `touched` anew, inside the caller's transaction.
@@ -29,17 +31,20 @@ def prepare_touched(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(_WAITING_AFTER_OVERLAP)
     if _some(connection, "status in ('failed', 'timed_out') and attempt is null"):
         connection.execute(_RETRIES_AFTER_FAILURE)
-    for statement in (_VARIANT_OF_CASE, _NEW_VARIANTS, _NEW_PATHS, _ACTIVE, _CASES):
+    for statement in (_VARIANT_OF_CASE, _NEW_VARIANTS, _NEW_PATHS, _NEW_ACTIVITIES):
+        connection.execute(statement)
+    for statement in (_ACTIVE, _ODD_EVENTS, _CASES):
         connection.execute(statement)
     for view in ("paired", "touched_event", "touched_instance"):
         connection.execute(f"drop view {view}")
-    for table in ("paired_instance", "variant_of_case", "active_of_case", "touched_bounds"):
+    for table in ("paired_instance", "variant_of_case", "active_of_case", "odd_events"):
         connection.execute(f"drop table if exists {table}")
+    connection.execute("drop table touched_bounds")
 
 
 def rebuild(connection: duckdb.DuckDBPyConnection) -> int:
     """Derive all cases anew, in bounded memory; returns how many there are."""
-    for table in ("activity_instance", '"case"', "variant", "variant_path"):
+    for table in ("activity_instance", '"case"', *_OF_VARIANTS):
         connection.execute(f"delete from {table}")
     ranges = connection.execute(_RANGES, {"size": BATCH_EVENTS}).fetchall()
     for low, high in ranges:
@@ -67,7 +72,7 @@ def _forget_touched(connection: duckdb.DuckDBPyConnection) -> None:
     for table in ("activity_instance", '"case"'):
         connection.execute(f"delete from {table} where case_key in (select case_key from touched)")
     connection.execute('delete from orphaned where variant_key in (select variant_key from "case")')
-    for table in ("variant", "variant_path"):
+    for table in _OF_VARIANTS:
         connection.execute(
             f"delete from {table} where variant_key in (select variant_key from orphaned)"
         )
@@ -292,6 +297,36 @@ from (
 )
 """
 
+_NEW_ACTIVITIES = """
+insert into variant_activity
+select process_key, variant_key, activity_key, count(*)
+from (
+    select process_key, variant_key, unnest(activity_keys) as activity_key
+    from variant
+    where variant_key > (select coalesce(max(variant_key), 0) from variant_activity)
+)
+group by process_key, variant_key, activity_key
+"""
+
+# Events at the time of the one before, and events that stood in their source after later ones.
+_ODD_EVENTS = """
+create or replace temp table odd_events as
+select
+    case_key,
+    (count(*) filter (where tied))::integer as tied_events,
+    (count(*) filter (where late))::integer as late_events
+from (
+    select
+        case_key,
+        case_key = lag(case_key) over () and timestamp = lag(timestamp) over () as tied,
+        case_key = lag(case_key) over () and load_id = lag(load_id) over ()
+            and position < lag(position) over () as late
+    from touched_event
+)
+where tied or late
+group by case_key
+"""
+
 # Time with any activity running: the union of the instances' intervals.
 _ACTIVE = """
 create or replace temp table active_of_case as
@@ -385,11 +420,14 @@ select
     coalesce(d.retries, 0) as retries,
     greatest(coalesce(d.instances - len(list_distinct(l.activity_keys)) - d.retries, 0), 0)
         as rework,
-    coalesce(h.interventions, 0) as interventions
+    coalesce(h.interventions, 0) as interventions,
+    coalesce(o.tied_events, 0) as tied_events,
+    coalesce(o.late_events, 0) as late_events
 from recorded as e
 join case_identity as i using (case_key)
 left join versioned as k using (case_key)
 left join intervened as h using (case_key)
+left join odd_events as o using (case_key)
 left join done as d using (case_key)
 left join active_of_case as a using (case_key)
 left join variant_of_case as l using (case_key)

@@ -189,10 +189,20 @@ create table "case" (
     failed_instances integer,
     retries integer,
     rework integer,
-    interventions integer
+    interventions integer,
+    tied_events integer,
+    late_events integer
 );
 
 create table variant (process_key smallint, variant_key integer, activity_keys integer[]);
+
+-- The distinct activities of each variant: the cases with an activity are a sum over variants.
+create table variant_activity (
+    process_key smallint,
+    variant_key integer,
+    activity_key integer,
+    times integer
+);
 
 -- The distinct paths of each variant: the cases on a path are a sum over variants.
 create table variant_path (

@@ -59,14 +59,10 @@ path_cases as (
     group by p.activity_key, p.next_activity_key
 ),
 activity_cases as (
-    select next_activity_key as activity_key, sum(cases) as cases
-    from (
-        select p.next_activity_key, p.variant_key, any_value(v.cases) as cases
-        from variant_path as p
-        join variant_cases as v using (variant_key)
-        group by p.next_activity_key, p.variant_key
-    )
-    group by next_activity_key
+    select a.activity_key, sum(v.cases) as cases
+    from variant_activity as a
+    join variant_cases as v using (variant_key)
+    group by a.activity_key
 ),
 handover as (
     select

@@ -31,12 +31,7 @@ def processes(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
 _PROCESSES = """
 with done as (
     select process_key, count(distinct activity_key) as activities
-    from (
-        select process_key, first_activity_key as activity_key from "case"
-        union
-        select process_key, next_activity_key from variant_path
-    )
-    where activity_key is not null
+    from variant_activity
     group by process_key
 )
 select

@@ -48,25 +48,13 @@ with variant_cases as (
     from "case"
     group by variant_key
 ),
-occurrence as (
-    select
-        v.variant_key,
-        unnest(v.activity_keys) as activity_key
-    from variant as v
-    semi join variant_cases using (variant_key)
-),
-per_variant as (
-    select variant_key, activity_key, count(*) as times
-    from occurrence
-    group by variant_key, activity_key
-),
 present as (
     select
         p.activity_key,
         sum(c.cases) as cases,
         sum(c.cases * p.times) as instances,
         coalesce(sum(c.cases) filter (where p.times > 1), 0) as repeated_cases
-    from per_variant as p
+    from variant_activity as p
     join variant_cases as c using (variant_key)
     group by p.activity_key
 ),
@@ -84,7 +72,7 @@ retried as (
         count(*) filter (where p.times > 1 and p.times - 1 <= r.retries) as cases_by_retry
     from retried_case as r
     join "case" as c using (case_key)
-    join per_variant as p on p.variant_key = c.variant_key and p.activity_key = r.activity_key
+    join variant_activity as p on p.variant_key = c.variant_key and p.activity_key = r.activity_key
     group by r.activity_key
 ),
 directly as (

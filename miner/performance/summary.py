@@ -115,15 +115,8 @@ with counted as (
     from "case"
 ),
 done as (
-    select count(*) as activities
-    from (
-        select first_activity_key as activity_key from "case"
-        union
-        select p.next_activity_key
-        from variant_path as p
-        semi join "case" using (variant_key)
-    )
-    where activity_key is not null
+    select count(distinct activity_key) as activities
+    from activity_instance
 )
 select
     cases,

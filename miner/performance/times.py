@@ -45,8 +45,11 @@ RESOURCE_TIMES = pl.Schema(
         "mean_service": DURATION,
         "median_service": DURATION,
         "failed_instances": pl.Int64(),
-        "idle_time": DURATION,
     }
+)
+
+RESOURCE_IDLE_TIMES = pl.Schema(
+    {"resource": pl.String(), "resource_kind": pl.String(), "idle_time": DURATION}
 )
 
 CYCLE_TIME_DISTRIBUTION = pl.Schema({"low": DURATION, "high": DURATION, "cases": pl.Int64()})
@@ -143,15 +146,72 @@ def activity_times(log: EventLog) -> pl.DataFrame:
 
 
 def resource_times(log: EventLog) -> pl.DataFrame:
-    """How much each resource did, how long it took, and how long it was idle in between.
+    """How much each resource did, and how long it took.
 
-    *Idle time* of a resource runs from its first event to its last, less the union of the
-    intervals in which it was working; null where the log has no starts for it.
+    The service times are null where the log has no starts for it.
 
     Returns `RESOURCE_TIMES`, most instances first, then by name; instances without a resource are
     left out. An empty log gives no rows.
 
-    Source: edeaR, processing_time and idle_time at the level of resources.
+    Source: edeaR, processing_time at the level of resources.
+    """
+    return log.query(
+        """
+        with worked as (
+            select
+                resource_key,
+                case_key,
+                count(*) as instances,
+                count(*) filter (where status in ('failed', 'timed_out')) as failed_instances
+            from activity_instance
+            where resource_key is not null
+            group by resource_key, case_key
+        ),
+        done as (
+            select
+                resource_key,
+                sum(instances) as instances,
+                count(*) as cases,
+                sum(failed_instances) as failed_instances
+            from worked
+            group by resource_key
+        ),
+        timed as (
+            select
+                resource_key,
+                avg(service_time) as mean_service,
+                quantile_cont(service_time, 0.5) as median_service
+            from activity_instance
+            where resource_key is not null and service_time is not null
+            group by resource_key
+        )
+        select
+            r.resource,
+            r.resource_kind,
+            d.instances,
+            d.cases,
+            round(t.mean_service)::bigint as mean_service,
+            round(t.median_service)::bigint as median_service,
+            d.failed_instances
+        from done as d
+        join resource as r using (resource_key)
+        left join timed as t using (resource_key)
+        where r.resource is not null
+        order by d.instances desc, r.resource, r.resource_kind
+        """,
+        RESOURCE_TIMES,
+    )
+
+
+def resource_idle_times(log: EventLog) -> pl.DataFrame:
+    """How long each resource was idle between its first event and its last.
+
+    Idle is what is left of that time without the union of the intervals in which it was working.
+    Resources whose instances have no start are left out: nobody knows when they worked.
+
+    Returns `RESOURCE_IDLE_TIMES`, most idle first, then by name. An empty log gives no rows.
+
+    Source: edeaR, idle_time at the level of resources.
     """
     return log.query(
         """
@@ -163,7 +223,7 @@ def resource_times(log: EventLog) -> pl.DataFrame:
                 case when started_at <= completed_at then started_at end as low,
                 case when started_at <= completed_at then completed_at end as high
             from activity_instance
-            where resource_key is not null
+            where resource_key is not null and (select starts from records)
         ),
         reached as (
             select
@@ -187,35 +247,15 @@ def resource_times(log: EventLog) -> pl.DataFrame:
                     )) as idle_time
             from reached
             group by resource_key
-        ),
-        done as (
-            select
-                resource_key,
-                count(*) as instances,
-                count(distinct case_key) as cases,
-                avg(service_time) as mean_service,
-                quantile_cont(service_time, 0.5) as median_service,
-                count(*) filter (where status in ('failed', 'timed_out')) as failed_instances
-            from activity_instance
-            where resource_key is not null
-            group by resource_key
+            having count(low) > 0
         )
-        select
-            r.resource,
-            r.resource_kind,
-            d.instances,
-            d.cases,
-            round(d.mean_service)::bigint as mean_service,
-            round(d.median_service)::bigint as median_service,
-            d.failed_instances,
-            i.idle_time::bigint as idle_time
-        from done as d
+        select r.resource, r.resource_kind, i.idle_time::bigint as idle_time
+        from idle as i
         join resource as r using (resource_key)
-        join idle as i using (resource_key)
         where r.resource is not null
-        order by d.instances desc, r.resource, r.resource_kind
+        order by i.idle_time desc, r.resource, r.resource_kind
         """,
-        RESOURCE_TIMES,
+        RESOURCE_IDLE_TIMES,
     )
 
 

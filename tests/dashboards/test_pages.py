@@ -18,7 +18,7 @@ FILTERED = [page for page in PAGES if page != "overview"]
 Visit = Callable[..., Any]
 
 SHOWN = {
-    "overview": ("Overview", "orders", "Worst bottleneck", "13 cases ·"),
+    "overview": ("Overview", "Worst bottleneck: **Check**", "13 cases ·", "4 cases ·"),
     "process_map": ("Process map", "How does the work really flow?", "3 of 3 activities"),
     "variants": ("Variants", "**13** of 13 cases", "1 open case is included"),
     "performance": ("Performance", "Cycle time, median 13 min", "1 open case is left out"),

@@ -185,8 +185,9 @@ def test_of_very_many_activities_the_most_frequent_are_kept(
     for algorithm in ALGORITHMS:
         found = found_in({"abc": 5, "ab": 5}, algorithm=algorithm)
         assert set(found.model.net.labels()) == {"a", "b"}
-        assert "Only the 2 most frequent of 3 activities are in the model (80.0% of the events)." in (
-            found.notes
+        assert (
+            "Only the 2 most frequent of 3 activities are in the model (80.0% of the events)."
+            in (found.notes)
         )
         assert found.quality.fitting_cases == 5
 

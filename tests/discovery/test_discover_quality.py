@@ -93,8 +93,16 @@ def test_no_time_to_align_leaves_out_what_does_not_fit_and_says_so() -> None:
     found = quality(SEQUENCE, variants_of({"abc": 3, "acb": 1}), seconds=0.0)
     assert (found.fitness, found.fitness_covered_cases) == (1.0, 3)
     assert found.notes[-1] == (
-        "Fitness covers 3 of 4 cases (75.0%); the other variants were too costly to align."
+        "Fitness covers 3 of 4 cases (75.0%), those of the most frequent variants; time did not "
+        "allow for more."
     )
+
+
+def test_what_fits_does_not_stand_for_what_there_was_no_time_for() -> None:
+    found = quality(SEQUENCE, variants_of({"abc": 3, "acb": 2, "abbc": 2, "": 1}), seconds=0.0)
+    assert (found.fitness_covered_cases, found.fitting_cases) == (3, 3)
+    flower = quality(FLOWER, variants_of({"ax": 3, "a": 2}), seconds=0.0)
+    assert (flower.fitness, flower.fitness_covered_cases, flower.fitting_cases) == (None, 0, 2)
 
 
 def net(final: str, *arcs: Arc) -> ProcessModel:
@@ -155,7 +163,9 @@ def of_pm4py(model: ProcessModel, counts: Mapping[str, int]) -> dict[str, Any]:
         for trace, cases in counts.items():
             rows += [(f"{trace}{n}", name) for n in range(cases) for name in trace]
         frame = pd.DataFrame(rows, columns=["case:concept:name", "concept:name"])
-        frame["time:timestamp"] = pd.date_range("2026-01-01", periods=len(frame), freq="s", tz="UTC")
+        frame["time:timestamp"] = pd.date_range(
+            "2026-01-01", periods=len(frame), freq="s", tz="UTC"
+        )
         pm4py_net = of_pm4py_net(model)
         result = pm4py.fitness_alignments(frame, *pm4py_net)
         result["precision"] = pm4py.precision_token_based_replay(frame, *pm4py_net)

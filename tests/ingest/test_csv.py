@@ -298,7 +298,7 @@ def test_a_row_with_start_and_end_is_two_events(tmp_path: Path) -> None:
         ("Case_ID,case_id,activity,timestamp\nc1,c1,A,2026-01-05\n", "More than one column"),
         ("case_id,case_id,activity,timestamp\nc1,c1,A,2026-01-05\n", "Several columns"),
         ("case_id,activity\nc1,A\n", "timestamp"),
-        ("c1,A,2026-01-05\nc1,B,2026-01-06\n", "looks like the case"),
+        ("c1,A,2026-01-05\nc1,B,2026-01-06\n", "looks like the"),
         ("case_id,activity,timestamp\n1,2,3,4\n5,6,7,8\n", "No row"),
         (
             "case_id,activity,timestamp\n1,A,foo\n2,A,bar\n",

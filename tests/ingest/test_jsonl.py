@@ -105,7 +105,7 @@ def test_lines_without_what_an_event_needs_are_rejected(tmp_path: Path) -> None:
         ("[" + json.dumps(EVENT) + "]", "array"),
         (json.dumps(EVENT, indent=2), "No line"),
         ("case_id,activity\nc1,A\n", "No line"),
-        ('{"a": 1}\n', "looks like the case"),
+        ('{"a": 1}\n', "looks like the"),
     ],
 )
 def test_files_that_are_no_json_lines_are_refused(tmp_path: Path, content: str, said: str) -> None:

@@ -73,9 +73,7 @@ def by_definition(node: ProcessTree, longest: int) -> Language:
                 known = more
 
 
-def _folded(
-    parts: list[Language], join: Callable[[Trace, Trace], Any], longest: int
-) -> Language:
+def _folded(parts: list[Language], join: Callable[[Trace, Trace], Any], longest: int) -> Language:
     known = SILENCE
     for part in parts:
         joined = (trace for a in known for b in part for trace in join(a, b))
