@@ -28,8 +28,8 @@ def serve(store: Path, port: int = 8501) -> None:
     from streamlit.runtime.pages_manager import PagesManager
     from streamlit.web import bootstrap
 
-    # Otherwise the first visitor of a link to a page gets that page alone, without app.py around it,
-    # because a folder named pages lies beside it.
+    # Otherwise the first visitor of a link to a page gets that page alone, without app.py around
+    # it, because a folder named pages lies beside it.
     PagesManager.uses_pages_directory = False
     app = files("dashboards").joinpath("app.py")
     options = {**streamlit_options(), "server_port": port}
@@ -51,7 +51,9 @@ def streamlit_options() -> dict[str, Any]:
 def _flat(table: dict[str, Any], before: str = "") -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in table.items():
-        found |= _flat(value, f"{before}{key}_") if isinstance(value, dict) else {before + key: value}
+        found |= (
+            _flat(value, f"{before}{key}_") if isinstance(value, dict) else {before + key: value}
+        )
     return found
 
 

@@ -14,9 +14,11 @@ def csv_of(frame: pl.DataFrame) -> bytes:
     lists one text with " > " between. Texts that a spreadsheet would take for a formula (they start
     with = + - @, tab or return) get an apostrophe in front. Unknown is empty.
     """
-    return frame.select(
-        _cell(pl.col(name), name, kind) for name, kind in frame.schema.items()
-    ).write_csv(include_bom=True).encode()
+    return (
+        frame.select(_cell(pl.col(name), name, kind) for name, kind in frame.schema.items())
+        .write_csv(include_bom=True)
+        .encode()
+    )
 
 
 def _cell(column: pl.Expr, name: str, kind: pl.DataType) -> pl.Expr:

@@ -34,9 +34,7 @@ def whole_map(log: EventLog) -> ProcessMap:
     activities = (
         rework(log)
         .select("activity", "cases", frequency="instances")
-        .join(
-            failures(log).select("activity", failed="failed_attempts"), on="activity", how="left"
-        )
+        .join(failures(log).select("activity", failed="failed_attempts"), on="activity", how="left")
         .join(
             activity_times(log).select("activity", "median_service", "median_waiting"),
             on="activity",

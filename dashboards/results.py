@@ -69,8 +69,10 @@ def result_of(analysis: Callable[..., _T], selection: Selection, **arguments: An
 def derived(
     function: Callable[..., _T], selection: Selection, *, _name: str = "", **arguments: Any
 ) -> _T:
-    """`function(selection, **arguments)`, computed at most once an hour; for what is made of several
-    results or takes long to draw."""
+    """`function(selection, **arguments)`, computed at most once an hour.
+
+    For what is made of several results or takes long to draw.
+    """
     condition = selection.condition.to_json()
     found: _T = _cached(
         _name or _name_of(function),

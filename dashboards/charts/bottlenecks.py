@@ -34,13 +34,13 @@ def waiting_bars(found: pl.DataFrame) -> go.Figure:
         )
     )
     names = top.select("previous_activity", "activity").iter_rows()
-    named_rows(
-        figure,
-        [
-            plotly_text(name) if before is None else f"{plotly_text(before, 24)} → {plotly_text(name, 24)}"
-            for before, name in names
-        ],
-    )
+    named_rows(figure, [_name(before, name) for before, name in names])
     waited = top["measured"][0] == "waiting"
     title = f"{'Waiting' if waited else 'Time up to completion'} in all ({unit})"
     return styled(figure, height=height_of(top.height), x=title)
+
+
+def _name(before: str | None, activity: str) -> str:
+    if before is None:
+        return plotly_text(activity)
+    return f"{plotly_text(before, 24)} → {plotly_text(activity, 24)}"

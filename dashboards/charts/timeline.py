@@ -69,7 +69,9 @@ def _status(
             bars.append((number, start, end))
             texts.append(_told(row))
     _bars(figure, bars, words, colour, texts)
-    points = [(number, row) for number, row in rows if row["started_at"] is None or not row["service"]]
+    points = [
+        (number, row) for number, row in rows if row["started_at"] is None or not row["service"]
+    ]
     figure.add_scatter(
         x=[_when(row, until) for _, row in points],
         y=[number for number, _ in points],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import count
+from typing import Any
 
 import polars as pl
 
@@ -14,7 +15,7 @@ _MOST_ACTIVITIES = 40
 
 
 def chevrons(variants: pl.DataFrame, *, key: str) -> int | None:
-    """Each row of `variants` (`VARIANTS`) with its way; the rank of the one a reader keeps, or null.
+    """Each row of `variants` (`VARIANTS`) with its way; the rank of one a reader keeps, or null.
 
     An activity has the same colour wherever it occurs. Long ways end with how many follow.
     """
@@ -30,25 +31,28 @@ def chevrons(variants: pl.DataFrame, *, key: str) -> int | None:
         rows.append(
             {
                 "variant": row["variant"],
-                "title": f"#{row['variant']} · {whole(row['cases'])} cases · {percent(row['share'])}",
-                "facts": _facts(row["median_cycle_time"], row["open_cases"], len(row["activities"])),
+                "title": _title(row),
+                "facts": _facts(row),
                 "width": round(100 * row["cases"] / most, 1),
                 "activities": [short(name, 80) for name in names],
                 "colours": [COLOURWAY[place[name] % len(COLOURWAY)] for name in names],
                 "more": _more(len(row["activities"]) - len(names)),
             }
         )
-    found = registered("chevrons")(
-        data={"variants": rows}, key=key, on_variant_change=lambda: None
-    )
+    found = registered("chevrons")(data={"variants": rows}, key=key, on_variant_change=lambda: None)
     chosen = found.variant
     return None if chosen is None else int(chosen)
 
 
-def _facts(median: object, open_cases: int, steps: int) -> str:
-    parts = [f"median {spoken(median)}", f"{steps:,} step{'s' * (steps != 1)}"]  # type: ignore[arg-type]
-    if open_cases:
-        parts.append(f"{whole(open_cases)} open")
+def _title(row: dict[str, Any]) -> str:
+    return f"#{row['variant']} · {whole(row['cases'])} cases · {percent(row['share'])}"
+
+
+def _facts(row: dict[str, Any]) -> str:
+    steps = len(row["activities"])
+    parts = [f"median {spoken(row['median_cycle_time'])}", f"{steps:,} step{'s' * (steps != 1)}"]
+    if row["open_cases"]:
+        parts.append(f"{whole(row['open_cases'])} open")
     return " · ".join(parts)
 
 

@@ -41,7 +41,9 @@ def discovered_model(selection: Selection) -> None:
     for note in filter(None, (*found.notes, left_out(selection))):
         st.caption(markdown(note, 400))
     label = f"Model of {short(selection.process)} by {_NAMES[algorithm].lower()}"
-    picture(derived(_picture, selection, algorithm=algorithm, noise=noise), label=label, key="model")
+    picture(
+        derived(_picture, selection, algorithm=algorithm, noise=noise), label=label, key="model"
+    )
     downloads(
         selection.process,
         {
@@ -67,13 +69,21 @@ def _picture(selection: Selection, *, algorithm: Algorithm, noise: int) -> str:
 
 
 def _qualities(found: Discovered) -> None:
-    covered = f"Alignment fitness over {whole(found.fitness_covered_cases)} of {whole(found.cases)} cases"
+    covered = (
+        f"Alignment fitness over {whole(found.fitness_covered_cases)} of {whole(found.cases)} cases"
+    )
     fitting = share(found.quality.fitting_cases, found.cases)
     key_figures(
         {
             "Fitness": (_quality(found.fitness), covered),
-            "Precision": (_quality(found.precision), "How little the model allows that never happens"),
-            "Generalization": (_quality(found.generalization), "How well its activities are supported"),
+            "Precision": (
+                _quality(found.precision),
+                "How little the model allows that never happens",
+            ),
+            "Generalization": (
+                _quality(found.generalization),
+                "How well its activities are supported",
+            ),
             "Simplicity": (_quality(found.simplicity), "How few arcs places and transitions have"),
             "Cases that fit": (fitting, f"Without any deviation, of {whole(found.cases)} cases"),
         }

@@ -156,6 +156,4 @@ def _add(selection: Selection, kind: str) -> None:
         text = "Give a value." if not value.strip() else f"{error.message} {error.hint}"
         st.session_state[_PROBLEM] = text
         return
-    address.go_to(
-        selection.process, LogFilter((*selection.condition.conditions, condition))
-    )
+    address.go_to(selection.process, LogFilter((*selection.condition.conditions, condition)))

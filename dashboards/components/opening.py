@@ -1,4 +1,4 @@
-"""How every page begins: its question, the cases it looks at, and what to do when there are none."""
+"""How every page begins: its question, the cases it looks at, and what to do without any."""
 
 from __future__ import annotations
 
@@ -69,7 +69,9 @@ def _start_again() -> None:
 
 def _nothing_meets(selection: Selection, total: int) -> None:
     last = selection.condition.conditions[-1] if selection.condition else None
-    st.info(f"No case meets the filter: 0 of {whole(total)} cases.", icon=":material/filter_alt_off:")
+    st.info(
+        f"No case meets the filter: 0 of {whole(total)} cases.", icon=":material/filter_alt_off:"
+    )
     if last:
         rest = type(selection.condition)(selection.condition.conditions[:-1])
         st.button(

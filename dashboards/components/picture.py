@@ -30,7 +30,7 @@ def theme() -> Literal["light", "dark"]:
 def registered(name: str) -> Any:
     """The component whose parts lie beside this file; registered once per process."""
     here = files("dashboards.components")
-    parts = {kind: here.joinpath(f"{name}.{kind}") for kind in ("html", "css", "js")}
-    return st.components.v2.component(
-        f"procession_{name}", **{kind: part.read_text("utf-8") for kind, part in parts.items()}
+    html, css, js = (
+        here.joinpath(f"{name}.{kind}").read_text("utf-8") for kind in ("html", "css", "js")
     )
+    return st.components.v2.component(f"procession_{name}", html=html, css=css, js=js)

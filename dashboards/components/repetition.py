@@ -6,17 +6,17 @@ import polars as pl
 import streamlit as st
 
 from dashboards.components.figures import key_figures
-from dashboards.units import UNKNOWN, percent, share, spoken, whole
+from dashboards.units import percent, share, spoken, whole
 from miner.performance.summary import Summary
 
 
 def failure_figures(found: Summary, failures: pl.DataFrame) -> None:
-    """Failed cases and attempts, first-pass yield and recovery; unknown where nothing is recorded."""
+    """Failed cases and attempts, first-pass yield, recovery; unknown if nothing is recorded."""
     closed = f"of {whole(found.closed_cases)} closed cases; cancelled ones are not failed"
-    attempts = failures["attempts"].sum()
+    attempts = _sum(failures["attempts"])
     failed = _sum(failures["failed_attempts"])
     episodes, recovered = _sum(failures["episodes"]), _sum(failures["recovered"])
-    slowest = failures["median_recovery"].max()
+    slowest = max(failures["median_recovery"].drop_nulls().to_list(), default=None)
     key_figures(
         {
             "Failed cases": (percent(found.failure_rate), f"{whole(found.failed_cases)} {closed}"),
@@ -33,7 +33,7 @@ def failure_figures(found: Summary, failures: pl.DataFrame) -> None:
                 f"{whole(recovered)} of {whole(episodes)} failure episodes reached a success",
             ),
             "Slowest recovery": (
-                spoken(slowest) if slowest is not None else UNKNOWN,
+                spoken(slowest),
                 "Highest median over activities, first failure to first success",
             ),
         }

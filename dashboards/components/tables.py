@@ -31,7 +31,7 @@ def table(
     shown = frame.select(list(columns)).head(MOST_ROWS)
     if frame.height > MOST_ROWS:
         st.caption(f"The first {MOST_ROWS:,} of {frame.height:,} rows; the download has all.")
-    state = st.dataframe(
+    state: Any = st.dataframe(
         _styled(shown, columns),
         hide_index=True,
         key=key,

@@ -28,7 +28,7 @@ HOSTILE = (
     "**bold** [x](javascript:alert(1)) $a$ :smile: :red[x] `c`",
     "=1+1",
     "a\nb\tc\x00\x07d",
-    'quote " and \' and \\',
+    "quote \" and ' and \\",
     "x" * 3_000,
     "\u202eright to left \U0001f600",
     "<img src=x onerror=alert(1)>",

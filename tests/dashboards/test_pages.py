@@ -67,9 +67,7 @@ def test_a_filter_nothing_meets_offers_to_remove_its_last_condition(
 
 
 @pytest.mark.parametrize("page", FILTERED)
-def test_a_process_that_is_not_there_is_one_sentence(
-    page: str, orders: Path, visit: Visit
-) -> None:
+def test_a_process_that_is_not_there_is_one_sentence(page: str, orders: Path, visit: Visit) -> None:
     app = visit(orders, page, process="order")
     assert not app.exception
     assert [error.value.replace("\\", "") for error in app.error] == [

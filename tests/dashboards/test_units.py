@@ -34,7 +34,14 @@ def test_nothing_known_is_in_seconds() -> None:
 
 @pytest.mark.parametrize(
     ("rate", "text"),
-    [(None, "–"), (0.0, "0 %"), (0.0001, "<0.1 %"), (0.0316, "3.2 %"), (0.5, "50 %"), (1.0, "100 %")],
+    [
+        (None, "–"),
+        (0.0, "0 %"),
+        (0.0001, "<0.1 %"),
+        (0.0316, "3.2 %"),
+        (0.5, "50 %"),
+        (1.0, "100 %"),
+    ],
 )
 def test_shares_never_hide_what_is_there(rate: float | None, text: str) -> None:
     assert percent(rate) == text
