@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+import polars as pl
 import streamlit as st
 from duckdb import DuckDBPyConnection
 
@@ -64,6 +66,15 @@ def result_of(analysis: Callable[..., _T], selection: Selection, **arguments: An
         return analysis(_log(chosen), **given)
 
     return derived(asked, selection, _name=_name_of(analysis), **arguments)
+
+
+def files_of(
+    selection: Selection, *analyses: Callable[[EventLog], pl.DataFrame]
+) -> dict[str, Callable[[], pl.DataFrame]]:
+    """For each analysis its CSV file, computed when somebody asks for it."""
+    return {
+        f"{analysis.__name__}.csv": partial(result_of, analysis, selection) for analysis in analyses
+    }
 
 
 def derived(

@@ -18,6 +18,7 @@ __all__ = [
     "moment",
     "percent",
     "plotly_text",
+    "plural",
     "share",
     "short",
     "spoken",
@@ -65,6 +66,11 @@ def percent(rate: float | None) -> str:
 def whole(count: int | None) -> str:
     """A count in full: "24,163"; an en dash for null."""
     return UNKNOWN if count is None else f"{count:,}"
+
+
+def plural(count: int, one: str) -> str:
+    """A count with its noun: "1 case", "2,350 cases"."""
+    return f"{count:,} {one}{'s' * (count != 1)}"
 
 
 def short(text: str, most: int = 60) -> str:

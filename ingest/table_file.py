@@ -18,7 +18,9 @@ from ingest.event_times import EventTimes, event_times
 from ingest.source import FileSource, Note, Scan
 from ingest.time_zones import checked_choice, checked_zone
 from ingest.workplace import Workplace
+from miner.errors import InputError, LogFormatError
 
+OUR_MISTAKES = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)
 SAMPLE_ROWS = 10_000
 """Rows looked at to tell what columns hold, where their names leave it open."""
 
@@ -86,10 +88,27 @@ class TableFile(FileSource):
 
         try:
             select, notes = self._opened(workplace)
+        except duckdb.Error as error:
+            close()
+            raise self._failure(error) from error
         except BaseException:
             close()
             raise
         return TableScan(select, notes, close)
+
+    def _failure(self, error: duckdb.Error) -> Exception:
+        """What a user should hear; an error in our SQL stays what it is."""
+        if isinstance(error, OUR_MISTAKES):
+            return error
+        reason = str(error).splitlines()[0]
+        if isinstance(error, duckdb.OutOfMemoryException):
+            return InputError(
+                f"There is no room to read {self.path!r}: {reason}",
+                hint="Give more memory, or more disk for temporary files.",
+            )
+        return LogFormatError(
+            f"{self.path!r} cannot be read: {reason}", hint="Copy or export it again."
+        )
 
     def _opened(self, workplace: Workplace) -> tuple[str, tuple[Note, ...]]:
         table, notes = self.open_table(workplace)

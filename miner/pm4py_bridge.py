@@ -149,7 +149,8 @@ def _heuristics_net(
                 "dependency_thresh": dependency,
             },
         )
-        return _plain_net(*converter.apply(found), codes)
+        net, initial, final = converter.apply(found)
+        return _plain_net(net, initial, final, codes)
 
 
 def _elsewhere(call: Callable[..., Any], arguments: tuple[Any, ...], seconds: float) -> Any:

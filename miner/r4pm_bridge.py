@@ -16,9 +16,9 @@ _UNIT_COSTS = {
     "silent_move_cost": 0,
     "sync_move_cost": 0,
 }
-_FIRST_BATCH = 8
-_MOST_STATES = (10_000, 300_000)
-"""A search is given up after so many; it is begun again with more, and then left alone."""
+_FEW_STATES, _FIRST_BATCH, _LARGEST_BATCH = 10_000, 8, 256
+_MANY_STATES, _HARD_BATCH = 300_000, 4
+"""A search that met a few states in vain is begun again with many, and then left alone."""
 
 Trace = tuple[str, ...]
 
@@ -56,7 +56,7 @@ def alignments(
 
 
 class _Search:
-    """Alignments in batches that are as large as the time left allows: none can be interrupted."""
+    """Alignments in batches small enough to end soon after the time: none can be interrupted."""
 
     def __init__(self, net: PlainNet, traces: Sequence[Trace]) -> None:
         self._traces = [trace for trace in dict.fromkeys(traces) if trace]
@@ -66,18 +66,19 @@ class _Search:
 
     def run(self, end: float) -> dict[Trace, Alignment | None]:
         found: dict[Trace, Alignment | None] = {}
-        size = _FIRST_BATCH
-        while len(found) < len(self._traces) and time.monotonic() < end:
-            batch = self._traces[len(found) : len(found) + size]
-            started = time.monotonic()
-            aligned: dict[Trace, Alignment] = {}
-            for most_states in _MOST_STATES:
-                left = [trace for trace in batch if trace not in aligned]
-                aligned.update(self._batch(left, most_states) if left else {})
-            found.update((trace, aligned.get(trace)) for trace in batch)
-            now = time.monotonic()
-            affordable = len(batch) * (end - now) / 2 / max(now - started, 1e-6)
-            size = max(_FIRST_BATCH, min(8 * size, int(affordable)))
+        size, begin = _FIRST_BATCH, 0
+        while begin < len(self._traces) and time.monotonic() < end:
+            batch = self._traces[begin : begin + size]
+            found.update(self._batch(batch, _FEW_STATES))
+            hard = [trace for trace in batch if trace not in found]
+            for first in range(0, len(hard), _HARD_BATCH):
+                if time.monotonic() > end:
+                    return found
+                few = hard[first : first + _HARD_BATCH]
+                aligned = self._batch(few, _MANY_STATES)
+                found.update((trace, aligned.get(trace)) for trace in few)
+            begin += len(batch)
+            size = min(2 * size, _LARGEST_BATCH)
         return found
 
     def _batch(self, traces: Sequence[Trace], most_states: int) -> dict[Trace, Alignment]:

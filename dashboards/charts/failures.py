@@ -29,4 +29,5 @@ def failure_bars(found: pl.DataFrame) -> go.Figure:
         )
     )
     named_rows(figure, [plotly_text(name) for name in top["activity"]])
+    figure.update_xaxes(tickformat=",d", nticks=min(10, 1 + max(top["failed_attempts"].to_list())))
     return styled(figure, height=height_of(top.height), x="Failed attempts (share of attempts)")

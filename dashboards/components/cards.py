@@ -8,7 +8,7 @@ import polars as pl
 import streamlit as st
 
 from dashboards import address
-from dashboards.units import UNKNOWN, markdown, percent, spoken, whole
+from dashboards.units import UNKNOWN, markdown, percent, plural, spoken, whole
 
 _MOST = 9
 _ACROSS = 3
@@ -33,8 +33,8 @@ def _card(row: dict[str, Any]) -> None:
         help="Open the process map",
     )
     st.caption(
-        f"{whole(row['cases'])} cases · {whole(row['events'])} events · "
-        f"{whole(row['variants'])} variants"
+        f"{plural(row['cases'], 'case')} · {plural(row['events'], 'event')} · "
+        f"{plural(row['variants'], 'variant')}"
     )
     left, middle, right = st.columns([5, 5, 3])
     left.metric("Median cycle time", spoken(row["median_cycle_time"]))
@@ -57,5 +57,4 @@ def _bottleneck(row: dict[str, Any]) -> str:
 def _rejected(row: dict[str, Any]) -> str:
     if not row["rejected"]:
         return "no rows rejected"
-    rows = "row" if row["rejected"] == 1 else "rows"
-    return f"{whole(row['rejected'])} {rows} rejected ({percent(row['rejected_share'])})"
+    return f"{plural(row['rejected'], 'row')} rejected ({percent(row['rejected_share'])})"

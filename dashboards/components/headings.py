@@ -20,7 +20,6 @@ RESOURCE_TIMES = {
     "median_service": "Service, median",
     "mean_service": "Service, mean",
     "failed_instances": "Failed instances",
-    "idle_time": "Idle time",
 }
 HANDOVERS = {
     "resource": "From",

@@ -59,7 +59,7 @@ def _styled(frame: pl.DataFrame, columns: Mapping[str, str]) -> Any:
         elif kind == pl.Boolean:
             formats[columns[name]] = _known(lambda v: "yes" if v else "no")
         else:
-            formats[columns[name]] = _known(lambda v: short(str(v), 200))
+            formats[columns[name]] = _known(lambda v: short(str(v), 120))
     durations = pl.selectors.duration().dt.total_microseconds()
     lists = pl.selectors.list().list.join(" › ")
     plain = frame.with_columns(durations).with_columns(lists).rename(dict(columns))

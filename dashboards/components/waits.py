@@ -34,10 +34,11 @@ def say_how_measured(bottlenecks: pl.DataFrame) -> None:
     if activities.height:
         worst = activities.row(0, named=True)
         waiting = worst["measured"] == "waiting"
-        time = worst["total_waiting"] if waiting else worst["total_sojourn"]
+        time = worst["total_waiting" if waiting else "total_sojourn"]
+        name = markdown(worst["activity"])
         where = "waiting for" if waiting else "on the way to the completion of"
         st.markdown(
-            f"Cases spend most time {where} **{markdown(worst['activity'])}**: {spoken(time)} in all, "
+            f"Cases spend most time {where} **{name}**: {spoken(time)} in all, "
             f"{percent(worst['share_of_cycle_time'])} of all cycle time."
         )
     if bottlenecks["measured"][0] != "waiting":

@@ -21,7 +21,8 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     order = st.segmented_control(
         "Order", list(ORDERS), default="longest", required=True, key="order", bind="query-params"
     )
-    offset, limit = paging(result_of(summary, selection).cases, key="page of cases")
+    total = result_of(summary, selection).cases
+    offset, limit = paging(total, key="page of cases")
     st.text_input(
         "Case", placeholder="Open a case by its id", key="wanted", width=260,
         on_change=lambda: address.keep("case", st.session_state["wanted"].strip() or None),
@@ -31,7 +32,7 @@ row = table(shown, CASES, key="case list", choose=True, rows=20)
 st.caption("Select a row to open the case.")
 downloads(
     selection.process,
-    {"cases.csv": lambda: result_of(cases, selection, limit=1_000_000, order=order)},
+    {"cases.csv": lambda: result_of(cases, selection, limit=total, order=order)},
 )
 definition(cases)
 if row is not None:

@@ -6,7 +6,7 @@ from dashboards.charts.durations import activity_bars, cycle_time_histogram
 from dashboards.components import definition, downloads, figure, page, table
 from dashboards.components.headings import ACTIVITY_TIMES, HANDOVERS, RESOURCE_TIMES
 from dashboards.components.times import cycle_time_figures, nothing_timed
-from dashboards.results import result_of
+from dashboards.results import files_of, result_of
 from miner import activity_times, case_times, cycle_time_distribution, handovers, resource_times
 
 selection = page(
@@ -17,17 +17,19 @@ distribution = result_of(cycle_time_distribution, selection)
 if distribution.height:
     figure(cycle_time_histogram(distribution), "Distribution of cycle times", "distribution")
 activities = result_of(activity_times, selection)
-resources = result_of(resource_times, selection)
-by_activity, by_resource, by_handover = st.tabs(["Activities", "Resources", "Hand-overs"])
+by_activity, by_resource, by_handover = st.tabs(
+    ["Activities", "Resources", "Hand-overs"], key="times of", on_change="rerun"
+)
 with by_activity:
     if not nothing_timed(activities):
         figure(activity_bars(activities), "Waiting and service time by activity", "activities")
     table(activities, ACTIVITY_TIMES, key="activity times")
 with by_resource:
-    table(resources, RESOURCE_TIMES, key="resource times")
+    if by_resource.open:
+        table(result_of(resource_times, selection), RESOURCE_TIMES, key="resource times")
 with by_handover:
-    passed = result_of(handovers, selection)
-    table(passed, HANDOVERS, key="handovers")
-files = {"activity_times.csv": activities, "resource_times.csv": resources, "handovers.csv": passed}
-downloads(selection.process, files | {"case_times.csv": lambda: result_of(case_times, selection)})
+    if by_handover.open:
+        table(result_of(handovers, selection), HANDOVERS, key="handovers")
+asked = (case_times, activity_times, resource_times, handovers)
+downloads(selection.process, files_of(selection, *asked))
 definition(case_times, cycle_time_distribution, activity_times, resource_times, handovers)

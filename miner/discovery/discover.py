@@ -107,14 +107,7 @@ def discover(
     Raises UnknownNameError for another algorithm, InputError when there is no case, when a number
     is out of range, or when mining takes longer than `seconds`.
     """
-    if algorithm not in ALGORITHMS:
-        raise UnknownNameError("algorithm", algorithm, ALGORITHMS)
-    _check_share("noise", noise)
-    _check_share("coverage", coverage)
-    if most_variants < 1:
-        raise InputError(f"most_variants is {most_variants}, but must be 1 or more.")
-    if variants.is_empty() or paths.is_empty():
-        raise InputError("There is no case to discover a model from.", hint="Widen the filter.")
+    _check(paths, variants, algorithm, noise, coverage, most_variants)
     notes: list[str] = []
     counts = counts_of(variants)
     known = _most_frequent(variants, notes)
@@ -175,9 +168,23 @@ def _events(variants: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _check_share(name: str, value: float) -> None:
-    if not 0 <= value <= 1:
-        raise InputError(f"{name} is {value:g}, but must be between 0 and 1.")
+def _check(
+    paths: pl.DataFrame,
+    variants: pl.DataFrame,
+    algorithm: str,
+    noise: float,
+    coverage: float,
+    most_variants: int,
+) -> None:
+    if algorithm not in ALGORITHMS:
+        raise UnknownNameError("algorithm", algorithm, ALGORITHMS)
+    for name, value in (("noise", noise), ("coverage", coverage)):
+        if not 0 <= value <= 1:
+            raise InputError(f"{name} is {value:g}, but must be between 0 and 1.")
+    if most_variants < 1:
+        raise InputError(f"most_variants is {most_variants}, but must be 1 or more.")
+    if variants.is_empty() or paths.is_empty():
+        raise InputError("There is no case to discover a model from.", hint="Widen the filter.")
 
 
 def _most_frequent(variants: pl.DataFrame, notes: list[str]) -> list[str] | None:

@@ -258,7 +258,7 @@ def _summed(rows: Sequence[_Row], shortest: int) -> _Aligned:
     if reached - total.cases > _MOST_LEFT_OUT * reached:
         share = 1 - total.cases / reached
         return _Aligned(
-            notes=[f"Fitness is not known: {share:.1%} of the cases cannot be aligned."]
+            notes=[f"Fitness is not known: {share:.1%} of the cases are too hard to align."]
         )
     if total.cases:
         total.fitness = fitness / total.cases

@@ -119,6 +119,15 @@ def files_translated(path: Path) -> Iterator[None]:
         ) from error
 
 
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder on the disk, not only the bytes of its files."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def no_space(where: str) -> StoreError:
     """What to say when the disk is full."""
     return StoreError(

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from miner.errors import StoreCorruptError, StoreError
+from miner.eventlog import engine
 
 CURRENT = "CURRENT"
 FOLDER = "snapshots"
@@ -78,7 +79,7 @@ def publish(store: Path, source: Path, check: Callable[[Path], int]) -> Snapshot
         changes = check(unfinished)
         digest, size = _digest(unfinished)
         unfinished.rename(folder / name)
-        _sync(folder)
+        engine.sync_folder(folder)
         snapshot = Snapshot(version, name, datetime.now(UTC).isoformat(), digest, size, changes)
         flip(store, snapshot)
     except OSError as error:
@@ -112,7 +113,7 @@ def flip(store: Path, snapshot: Snapshot) -> None:
         file.flush()
         os.fsync(file.fileno())
     pointer.rename(store / CURRENT)
-    _sync(store)
+    engine.sync_folder(store)
 
 
 def collect(store: Path) -> None:
@@ -165,11 +166,3 @@ def _copy(source: Path, target: Path) -> None:
 def _digest(path: Path) -> tuple[str, int]:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -77,19 +77,21 @@ class EventStore:
         wait: float | None = None,
         on_wait: Callable[[float], None] | None = None,
         on_repair: Callable[[str], None] | None = None,
+        thorough: bool = False,
     ) -> Iterator[Writer]:
         """The one writer; publishes what it changed when the block ends.
 
         Waits up to `wait` seconds for another writer, telling `on_wait` how long it has; then
-        raises StoreLockedError. What recovery had to do is told to `on_repair`.
+        raises StoreLockedError. What recovery had to do is told to `on_repair`; `thorough` reads
+        every value of the store before trusting it.
         """
         self._make_folders()
-        limit = settings().wait_seconds if wait is None else wait
-        with _locked(self.folder / LOCK, limit, on_wait):
+        with self.lock(wait=wait, on_wait=on_wait):
             path = self.folder / DATABASE
             shutil.rmtree(self.folder / SCRATCH, ignore_errors=True)
+            tell = on_repair or (lambda _: None)
             with engine.translated(self.folder), engine.files_translated(self.folder):
-                writer = Writer(self.folder, self._open(path, on_repair or (lambda _: None)))
+                writer = Writer(self.folder, self._open(path, tell, thorough))
             try:
                 before = writer.changes()
                 with engine.translated(self.folder):
@@ -99,6 +101,15 @@ class EventStore:
                 writer.close()
             if behind:
                 writer.publish(path)
+
+    @contextmanager
+    def lock(
+        self, *, wait: float | None = None, on_wait: Callable[[float], None] | None = None
+    ) -> Iterator[None]:
+        """Keep writers away while the block runs; raises StoreLockedError after `wait` seconds."""
+        limit = settings().wait_seconds if wait is None else wait
+        with _locked(self.folder / LOCK, limit, on_wait):
+            yield
 
     def _is_behind(self, writer: Writer, before: int) -> bool:
         """Whether readers should see what the store holds now.
@@ -125,25 +136,31 @@ class EventStore:
                 hint="Choose another one with --store.",
             ) from error
 
-    def _open(self, path: Path, tell: Callable[[str], None]) -> duckdb.DuckDBPyConnection:
+    def _open(
+        self, path: Path, tell: Callable[[str], None], thorough: bool
+    ) -> duckdb.DuckDBPyConnection:
         """The recovery ladder: replay, set a bad log aside, go back to the last snapshot."""
         log = path.with_name(path.name + ".wal")
         lost = not path.exists() and (log.exists() or bool(snapshots.versions(self.folder)))
-        connection = None if lost else self._open_undamaged(path)
+        connection = None if lost else self._open_undamaged(path, thorough)
         if connection is None and log.exists():
             aside = _set_aside(log)
             tell(f"The end of the last load was damaged; it is kept as {aside.name}.")
             audit.note(self.folder, "recover", step="log set aside", kept=aside.name)
-            connection = None if lost else self._open_undamaged(path)
+            connection = None if lost else self._open_undamaged(path, thorough)
         if connection is None and path.exists():
             aside = _set_aside(path)
             tell(f"The store was damaged; it is kept as {aside.name}.")
         return connection or self._from_snapshot(path, tell)
 
-    def _open_undamaged(self, path: Path) -> duckdb.DuckDBPyConnection | None:
+    def _open_undamaged(self, path: Path, thorough: bool) -> duckdb.DuckDBPyConnection | None:
         """The store, or null when its bytes are not what was written or contradict each other."""
         try:
-            return self._open_checked(path)
+            connection = self._open_checked(path)
+            if not thorough or invariants.is_readable(connection):
+                return connection
+            connection.close()
+            return None
         except StoreCorruptError:
             return None
         except duckdb.Error as error:
@@ -177,14 +194,12 @@ class EventStore:
     def _from_snapshot(self, path: Path, tell: Callable[[str], None]) -> duckdb.DuckDBPyConnection:
         for snapshot in snapshots.versions(self.folder):
             shutil.copyfile(snapshot, path)
-            connection = self._open_undamaged(path)
-            if connection and invariants.is_readable(connection):
+            connection = self._open_undamaged(path, thorough=True)
+            if connection:
                 tell(f"Went back to {snapshot.name}; load again what came after it.")
                 audit.note(self.folder, "recover", step="snapshot", snapshot=snapshot.name)
                 snapshots.go_back(self.folder, snapshot, Writer(self.folder, connection).changes())
                 return connection
-            if connection:
-                connection.close()
             path.unlink(missing_ok=True)
         tell("No snapshot could be opened; the store starts empty. Load the logs again.")
         audit.note(self.folder, "recover", step="empty")

@@ -135,6 +135,11 @@ class Writer:
         audit.note(self.store, "prepare", cases=cases)
         return cases
 
+    def republish(self) -> None:
+        """Have the store published when the block ends, also when nothing in it changed."""
+        with engine.translated(self.store), self._transaction():
+            pass
+
     def compact(self) -> tuple[int, int]:
         """Write the store anew without freed space; the bytes before and after."""
         path = self.store / DATABASE

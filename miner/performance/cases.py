@@ -102,7 +102,8 @@ def cases(
     """A page of cases, by default the longest first; equal ones by case id.
 
     `order` is longest, newest or oldest. Cases still running have status `running`, and their cycle
-    time counts up to their last event. Returns `CASES`; an empty log gives no rows. Raises
+    time counts up to their last event. Failed attempts and retries are null in a log that records
+    neither failures nor attempts. Returns `CASES`; an empty log gives no rows. Raises
     UnknownNameError for another order.
     """
     if order not in ORDERS:
@@ -125,8 +126,8 @@ def cases(
             c.cycle_time,
             c.events,
             c.instances,
-            c.failed_instances as failed_attempts,
-            c.retries,
+            case when k.failures then c.failed_instances end as failed_attempts,
+            case when k.failures or k.attempts then c.retries end as retries,
             c.rework,
             c.interventions,
             v.process_version,
@@ -134,6 +135,7 @@ def cases(
         from page as c
         left join process_version as v using (version_key)
         left join activity as a on a.activity_key = c.last_activity_key
+        cross join records as k
         order by {ORDERS[order]}, c.case_id
         """,
         CASES,

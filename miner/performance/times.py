@@ -148,7 +148,8 @@ def activity_times(log: EventLog) -> pl.DataFrame:
 def resource_times(log: EventLog) -> pl.DataFrame:
     """How much each resource did, and how long it took.
 
-    The service times are null where the log has no starts for it.
+    The service times are null where the log has no starts for it, the failed instances in a log
+    that records no failures.
 
     Returns `RESOURCE_TIMES`, most instances first, then by name; instances without a resource are
     left out. An empty log gives no rows.
@@ -192,10 +193,11 @@ def resource_times(log: EventLog) -> pl.DataFrame:
             d.cases,
             round(t.mean_service)::bigint as mean_service,
             round(t.median_service)::bigint as median_service,
-            d.failed_instances
+            case when k.failures then d.failed_instances end as failed_instances
         from done as d
         join resource as r using (resource_key)
         left join timed as t using (resource_key)
+        cross join records as k
         where r.resource is not null
         order by d.instances desc, r.resource, r.resource_kind
         """,

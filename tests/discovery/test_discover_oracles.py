@@ -10,14 +10,16 @@ from typing import Any, NamedTuple
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from ingest.sources.xes import XesFile
-from miner.discovery.discover import discover, paths_of
+from miner.discovery.discover import ALGORITHMS, Algorithm, discover, paths_of
+from miner.model.bpmn_writer import to_bpmn
 from miner.model.process_model import model_of_net
 from miner.r4pm_bridge import PlainNet, alignments
 from tests.discovery.test_discover import found_in, traces, variants_of
-from tests.model.languages import of_automaton, of_pm4py
+from tests.model.languages import of_automaton, of_pm4py, read_bpmn
 
 
 class Reductions(NamedTuple):
@@ -108,7 +110,7 @@ def test_discovery_with_all_qualities_takes_seconds(real: Reductions) -> None:
     discover(*real, name="warm")
     begin = time.perf_counter()
     found = discover(*real, name="real")
-    assert time.perf_counter() - begin < 5
+    assert time.perf_counter() - begin < 10
     assert found.fitness_covered_cases == found.cases
     assert found.fitness is not None and found.fitness > 0.9
     assert found.precision is not None
@@ -146,3 +148,15 @@ def test_alignment_costs_on_real_models_are_those_of_prom(shared_logs: Path, pai
     expected = {tuple(trace): cost for trace, cost in table.select("trace", "cost").iter_rows()}
     found = alignments(plain, list(expected), seconds=60)
     assert {trace: alignment.cost for trace, alignment in found.items()} == expected
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(traces, st.sampled_from(ALGORITHMS))
+def test_bpmn_of_what_was_found_has_the_traces_of_the_net(
+    tmp_path: Path, counts: dict[str, int], algorithm: Algorithm
+) -> None:
+    model = found_in(counts, algorithm=algorithm).model
+    net = read_bpmn(to_bpmn(model), tmp_path)
+    assert of_pm4py(*net, 4) == of_automaton(model_of_net("net", model.net), 4)
