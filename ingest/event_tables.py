@@ -76,8 +76,10 @@ class EventTable:
 
 def select_events(
     connection: duckdb.DuckDBPyConnection, table: EventTable, roles: Roles, times: EventTimes
-) -> tuple[str, list[Note]]:
+) -> tuple[str, frozenset[str], list[Note]]:
     """A SELECT with the columns of `BATCH` over the rows of `table`, and what there is to say.
+
+    In between stand the names of the columns that may hold something.
 
     A row with a start and a completion is two events, the first with lifecycle `start`, that share
     an `instance_id` and the row's position. Attributes are on the last event of a row.
@@ -93,9 +95,14 @@ def select_events(
         "case_id": texts["case"],
         "activity": texts["activity"],
         "position": _position(table, roles),
-        "attributes": table.attributes([*used, *_verdict(found)]),
-        "case_attributes": table.case_attributes(used),
     }
+    objects = _objects(connection, table)
+    used += objects.values()
+    for name, members in (
+        ("attributes", table.attributes([*used, *_verdict(found)])),
+        ("case_attributes", table.case_attributes(used)),
+    ):
+        values[name] = _merged(objects.get(name), members)
     if "attempt" in found:
         values["attempt"] = f"try_cast({found['attempt'].sql} as integer)"
     for role, words in (("resource_kind", KINDS), ("case_status", VERDICTS)):
@@ -103,11 +110,13 @@ def select_events(
             values[role] = _one_of(as_text(found[role]), words)
     rows = _checked_rows(table, roles, times, values)
     choose = _transitions if times.pair else _plain
-    select = choose(table, rows, values, times.pair)
+    columns, relation = choose(table, rows, values, times.pair)
+    select = f"{_batch(columns)} from {relation}"
     if table.rejected:
         select += f"\nunion all\n{_batch({'reason': 'reason', 'record': 'record'})}"
         select += f"\nfrom ({table.rejected})"
-    return select, notes
+    given = frozenset(name for name, value in columns.items() if value)
+    return select, given, notes
 
 
 def as_text(column: Column) -> str:
@@ -172,20 +181,61 @@ def _texts(
     return found
 
 
+def _objects(connection: duckdb.DuckDBPyConnection, table: EventTable) -> dict[str, Column]:
+    """The columns `attributes` and `case_attributes`, where they hold JSON objects, as exported."""
+    found = {}
+    for column in table.columns:
+        if column.name in ("attributes", "case_attributes") and column.type in ("VARCHAR", "JSON"):
+            is_object = f"coalesce(json_type(try_cast({column.sql} as json)) = 'OBJECT', false)"
+            [(some, others)] = connection.sql(
+                f"select count({column.sql}), count(*) filter (where {column.sql} is not null "
+                f"and {column.sql}::varchar <> 'null' and not {is_object}) from {table.relation}"
+            ).fetchall()
+            if some and not others:
+                found[column.name] = column
+    return found
+
+
+def _merged(whole: Column | None, members: str | None) -> str | None:
+    """SQL for a JSON object from a column that holds one, and one of other columns."""
+    if whole is None:
+        return members
+    text = f"nullif(nullif({whole.sql}::varchar, 'null'), '')"
+    if members is None:
+        return text
+    return (
+        f"case when {text} is null then ({members}) when ({members}) is null then {text} "
+        f"else json_merge_patch({text}::json, ({members})::json)::varchar end"
+    )
+
+
 def _source_ids(
     connection: duckdb.DuckDBPyConnection, table: EventTable, roles: Roles, notes: list[Note]
 ) -> bool:
-    """Whether the event ids may be used: if they were guessed they have to be unique."""
+    """Whether the event ids may be used: guessed ones may not stand for different events.
+
+    The same event under the same id is one that was delivered twice.
+    """
     column = roles["event_id"]
     if column is None or "event_id" in roles.given:
         return column is not None
     [(repeated,)] = connection.sql(
         f"select count({column.sql}) - count(distinct {column.sql}) from {table.relation}"
     ).fetchall()
-    if repeated:
-        text = f"column {column.name!r} is an attribute, because {repeated:,} values repeat"
-        notes.append(Note("event_id", text))
-    return not repeated
+    if not repeated:
+        return True
+    event = [roles[role] for role in ("case", "activity", "timestamp", "start", "lifecycle")]
+    parts = ", ".join(part.sql for part in (column, *event) if part)
+    [(shared,)] = connection.sql(
+        f"select count(distinct ({parts})) - count(distinct {column.sql}) "
+        f"from {table.relation} where {column.sql} is not null"
+    ).fetchall()
+    if shared:
+        text = f"column {column.name!r} is an attribute: {shared:,} values repeat for other events"
+    else:
+        text = f"{repeated:,} events of column {column.name!r} are there again"
+    notes.append(Note("event_id", text))
+    return not shared
 
 
 def _position(table: EventTable, roles: Roles) -> str:
@@ -228,8 +278,10 @@ def _batch(columns: Mapping[str, str | None]) -> str:
     return "select " + ", ".join(typed)
 
 
-def _plain(table: EventTable, rows: str, values: Mapping[str, str | None], pair: str | None) -> str:
-    """One event per row."""
+def _plain(
+    table: EventTable, rows: str, values: Mapping[str, str | None], pair: str | None
+) -> tuple[dict[str, str | None], str]:
+    """One event per row: the columns and the relation they are of."""
     columns = {
         **values,
         "instance_id": values.get("instance"),
@@ -237,22 +289,23 @@ def _plain(table: EventTable, rows: str, values: Mapping[str, str | None], pair:
         "reason": "reason",
         "record": f"case when reason is not null then {table.record} end",
     }
-    return f"{_batch(columns)} from {rows} as checked"
+    return columns, f"{rows} as checked"
 
 
 def _transitions(
     table: EventTable, rows: str, values: Mapping[str, str | None], shared: str | None
-) -> str:
+) -> tuple[dict[str, str | None], str]:
     """A start and a completion per row; one event where the other is missing or all is wrong."""
     given = values.get("instance") or "null"
     pair = "reason is null and started_at is not null and completed_at is not null"
     lone = "case when started_at is not null and completed_at is null then 'start' else 'last' end"
     begins = "transition = 'start'"
     both = f"case when {pair} then {shared} end"
-    event_id = values.get("event_id") or "null"
+    event_id = values.get("event_id")
     columns = {
         **values,
-        "event_id": f"case when {begins} then {event_id} || ':start' else {event_id} end",
+        "event_id": event_id
+        and f"case when {begins} then {event_id} || ':start' else {event_id} end",
         "instance_id": f"coalesce({given}, {both})",
         "lifecycle": f"case when {begins} then 'start' "
         f"else coalesce({values.get('lifecycle') or 'null'}, 'complete') end",
@@ -263,7 +316,10 @@ def _transitions(
     for name in ("attributes", "error_type", "error_message"):
         if columns.get(name):
             columns[name] = f"case when not ({pair} and {begins}) then {columns[name]} end"
-    return f"""{_batch(columns)} from (
+    return (
+        columns,
+        f"""(
         select *, unnest(case when {pair} then ['start', 'last'] else [{lone}] end) as transition
         from {rows} as checked
-        ) as transition"""
+        ) as transition""",
+    )

@@ -31,6 +31,18 @@ case
 end
 """
 
+REJECTED = f"""
+select
+    case
+        when bool_or(error_type = 'LINE SIZE OVER MAXIMUM') then 'longer than {LONGEST_LINE} bytes'
+        when bool_or(error_type = 'INVALID ENCODING') then 'not in the encoding of the file'
+        else 'not valid JSON'
+    end as reason,
+    left(min(csv_line), 65536) as record
+from {{errors}}
+group by line_byte_position
+"""
+
 
 @dataclass(frozen=True)
 class JsonTable(EventTable):
@@ -103,55 +115,39 @@ def stage_lines(
     LogFormatError if no line is a JSON object.
     """
     connection = workplace.connection
-    lines, errors, scans = (workplace.table(p) for p in ("line", "error", "scan"))
-
-    def read(source: TextFile) -> None:
-        connection.execute(
-            f"""
-            create temp table {lines} as
-            select line from read_csv(
-                {path_in_sql(source.path, workplace.folder)},
-                auto_detect = false, columns = {{line: 'varchar'}}, header = false,
-                delim = {literal(UNUSED)}, quote = '', escape = '', compression = 'none',
-                max_line_size = {LONGEST_LINE}, buffer_size = {4 * LONGEST_LINE},
-                hive_partitioning = false, store_rejects = true, rejects_limit = 0,
-                rejects_table = {literal(errors)}, rejects_scan = {literal(scans)}
-            )
-            where trim(line, ' ' || chr(9)) <> ''
-            """
-        )
-
     try:
-        try:
-            read(text)
-        except duckdb.InvalidInputException:  # lines that end in different ways
-            for table in (lines, errors, scans):
-                connection.execute(f"drop table if exists {table}")
-            text = with_newlines(text, workplace.folder)
-            read(text)
-    except duckdb.Error as error:
-        raise LogFormatError(f"{path!r} cannot be read: {str(error).splitlines()[0]}") from None
+        lines, errors = _read_lines(text, workplace)
+    except duckdb.InvalidInputException:  # lines that end in different ways
+        text = with_newlines(text, workplace.folder)
+        lines, errors = _read_lines(text, workplace)
     if not connection.sql(f"select 1 from {lines} where {USABLE} limit 1").fetchall():
         first = text.sample.strip().splitlines()[0][:100]
         raise LogFormatError(
             f"No line of {path!r} is a JSON object; the first is {first!r}.",
             hint="Each line has to be an object of its own: jq -c . FILE writes them so.",
         )
-    rejected = f"""
-        select
-            case
-                when bool_or(error_type = 'LINE SIZE OVER MAXIMUM')
-                then 'longer than {LONGEST_LINE} bytes'
-                when bool_or(error_type = 'INVALID ENCODING')
-                then 'not in the encoding of the file'
-                else 'not valid JSON'
-            end as reason,
-            left(min(csv_line), 65536) as record
-        from {errors}
-        group by line_byte_position
-        """
     [(some,)] = connection.sql(f"select count(*) > 0 from {errors}").fetchall()
-    return text, lines, rejected if some else None
+    return text, lines, REJECTED.format(errors=errors) if some else None
+
+
+def _read_lines(text: TextFile, workplace: Workplace) -> tuple[str, str]:
+    """The names of a table of lines and of one of what DuckDB rejected."""
+    lines, errors, scans = (workplace.table(purpose) for purpose in ("line", "error", "scan"))
+    workplace.connection.execute(
+        f"""
+        create temp table {lines} as
+        select line from read_csv(
+            {path_in_sql(text.path, workplace.folder)},
+            auto_detect = false, columns = {{line: 'varchar'}}, header = false,
+            delim = {literal(UNUSED)}, quote = '', escape = '', compression = 'none',
+            max_line_size = {LONGEST_LINE}, buffer_size = {4 * LONGEST_LINE},
+            hive_partitioning = false, store_rejects = true, rejects_limit = 0,
+            rejects_table = {literal(errors)}, rejects_scan = {literal(scans)}
+        )
+        where trim(line, ' ' || chr(9)) <> ''
+        """
+    )
+    return lines, errors
 
 
 def json_table(

@@ -34,8 +34,15 @@ ROLES = (
 class TableScan(Scan):
     """An opened table, with what has to be removed when it is closed."""
 
-    def __init__(self, select: str, notes: tuple[Note, ...], close: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        select: str,
+        given: frozenset[str],
+        notes: tuple[Note, ...],
+        close: Callable[[], None],
+    ) -> None:
         self.select = select
+        self.given = given
         self.notes = notes
         self._close = close
 
@@ -87,14 +94,14 @@ class TableFile(FileSource):
             folder.cleanup()
 
         try:
-            select, notes = self._opened(workplace)
+            select, given, notes = self._opened(workplace)
         except duckdb.Error as error:
             close()
             raise self._failure(error) from error
         except BaseException:
             close()
             raise
-        return TableScan(select, notes, close)
+        return TableScan(select, given, notes, close)
 
     def _failure(self, error: duckdb.Error) -> Exception:
         """What a user should hear; an error in our SQL stays what it is."""
@@ -110,7 +117,7 @@ class TableFile(FileSource):
             f"{self.path!r} cannot be read: {reason}", hint="Copy or export it again."
         )
 
-    def _opened(self, workplace: Workplace) -> tuple[str, tuple[Note, ...]]:
+    def _opened(self, workplace: Workplace) -> tuple[str, frozenset[str], tuple[Note, ...]]:
         table, notes = self.open_table(workplace)
         connection = workplace.connection
 
@@ -130,8 +137,9 @@ class TableFile(FileSource):
             timezone=self.timezone,
             daylight_saving=self.daylight_saving,
         )
-        select, more = select_events(connection, table, roles, times)
-        return select, (*notes, *_with_how(roles, times), *times.notes, *more)
+        select, given, more = select_events(connection, table, roles, times)
+        said = (*notes, *_with_how(roles, times), *times.notes, *more)
+        return select, given, said
 
 
 def _with_how(roles: Roles, times: EventTimes) -> list[Note]:

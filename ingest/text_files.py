@@ -267,7 +267,8 @@ def _proposed(path: str, plain: Path) -> tuple[str, tuple[Note, ...]]:
     if any(_is_utf8(line) for line in lines):
         return "utf-8", (MIXED,)
     matches = from_bytes(b"\n".join(lines))
-    best = matches.best()
+    likely = {match.encoding: match for match in matches}
+    best = likely.get("cp1252") or matches.best()
     if best is None:
         raise LogFormatError(
             f"The text of {path!r} is neither UTF-8 nor any other encoding that can be told.",

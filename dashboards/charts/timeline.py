@@ -114,7 +114,9 @@ def _when(row: dict[str, object], until: datetime) -> object:
 def _label(row: dict[str, object]) -> str:
     attempt = row["attempt"]
     tries = f" · attempt {attempt}" if isinstance(attempt, int) and attempt > 1 else ""
-    return f"{row['number']} {plotly_text(str(row['activity']), 34)}{tries}"
+    status = str(row["status"])
+    end = "" if status == "completed" else f" · {status.replace('_', ' ')}"
+    return f"{row['number']} {plotly_text(str(row['activity']), 34)}{tries}{end}"
 
 
 def _told(row: dict[str, object]) -> str:

@@ -37,5 +37,6 @@ def coverage_curve(found: pl.DataFrame, variants: int) -> go.Figure:
     figure.update_layout(showlegend=False)
     figure.update_yaxes(range=[0, 1.02], tickformat=".0%")
     if variants > 50:
-        figure.update_xaxes(type="log")
+        ticks = [digit * 10**power for power in range(len(str(variants))) for digit in (1, 2, 5)]
+        figure.update_xaxes(type="log", tickvals=ticks, ticktext=[f"{tick:,}" for tick in ticks])
     return styled(figure, height=280, x="Most frequent variants", y="Cases covered")

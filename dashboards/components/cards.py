@@ -11,16 +11,14 @@ from dashboards import address
 from dashboards.units import UNKNOWN, markdown, percent, plural, spoken, whole
 
 _MOST = 9
-_ACROSS = 3
+_WIDTH = 312
 
 
 def cards(processes: pl.DataFrame) -> None:
     """The largest processes as cards that lead to their maps; `processes` is a `GLANCE`."""
-    rows = list(processes.head(_MOST).iter_rows(named=True))
-    for first in range(0, len(rows), _ACROSS):
-        columns = st.columns(_ACROSS)
-        for column, row in zip(columns, rows[first : first + _ACROSS], strict=False):
-            with column.container(border=True, height="stretch"):
+    with st.container(horizontal=True, gap="small"):
+        for row in processes.head(_MOST).iter_rows(named=True):
+            with st.container(border=True, width=_WIDTH, height="stretch"):
                 _card(row)
 
 
@@ -36,10 +34,10 @@ def _card(row: dict[str, Any]) -> None:
         f"{plural(row['cases'], 'case')} · {plural(row['events'], 'event')} · "
         f"{plural(row['variants'], 'variant')}"
     )
-    left, middle, right = st.columns([5, 5, 3])
-    left.metric("Median cycle time", spoken(row["median_cycle_time"]))
-    middle.metric("P95 cycle time", spoken(row["p95_cycle_time"]))
-    right.metric("Failed", percent(row["failure_rate"]))
+    with st.container(horizontal=True, gap="xsmall"):
+        st.metric("Median cycle time", spoken(row["median_cycle_time"]), width=106)
+        st.metric("P95 cycle time", spoken(row["p95_cycle_time"]), width=100)
+        st.metric("Failed", percent(row["failure_rate"]), width="content")
     st.markdown(_bottleneck(row))
     st.caption(f"{whole(row['open_cases'])} open · {_rejected(row)}")
 

@@ -18,7 +18,8 @@ def freshness() -> None:
     snapshot = state.snapshot
     since = datetime.fromisoformat(snapshot.published_at)
     age = datetime.now(UTC) - since
-    ago = "just now" if age < timedelta(minutes=1) else f"{spoken(age)} ago"
+    minutes = age // timedelta(minutes=1)
+    ago = f"{spoken(timedelta(minutes=minutes))} ago" if minutes > 0 else "just now"
     st.caption(f"Data as of {moment(since.astimezone(UTC))} UTC")
     st.caption(f"{ago} · version {snapshot.version}")
     st.button("Reload", icon=":material/refresh:", type="tertiary", key="reload")

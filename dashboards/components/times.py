@@ -43,3 +43,13 @@ def nothing_timed(times: pl.DataFrame) -> bool:
             icon=":material/help:",
         )
     return not known
+
+
+def say_known(times: pl.DataFrame) -> None:
+    """How many instances the times are about, where that is not all of them."""
+    known, instances = times["timed_instances"].sum(), times["instances"].sum()
+    if known < instances:
+        st.caption(
+            f"Service time is known for {known:,} of {instances:,} instances; "
+            "the others record no start, so theirs is unknown, not zero."
+        )

@@ -5,7 +5,7 @@ import streamlit as st
 from dashboards.charts.durations import activity_bars, cycle_time_histogram
 from dashboards.components import definition, downloads, figure, page, table
 from dashboards.components.headings import ACTIVITY_TIMES, HANDOVERS, RESOURCE_TIMES
-from dashboards.components.times import cycle_time_figures, nothing_timed
+from dashboards.components.times import cycle_time_figures, nothing_timed, say_known
 from dashboards.results import files_of, result_of
 from miner import activity_times, case_times, cycle_time_distribution, handovers, resource_times
 
@@ -23,6 +23,7 @@ by_activity, by_resource, by_handover = st.tabs(
 with by_activity:
     if not nothing_timed(activities):
         figure(activity_bars(activities), "Waiting and service time by activity", "activities")
+        say_known(activities)
     table(activities, ACTIVITY_TIMES, key="activity times")
 with by_resource:
     if by_resource.open:

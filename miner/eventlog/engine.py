@@ -161,7 +161,7 @@ def _translated(error: duckdb.Error, path: Path | None) -> MinerError:
         )
     if isinstance(error, duckdb.IOException | duckdb.PermissionException):
         return StoreError(f"The store{where} cannot be used: {text[:200]}.")
-    if isinstance(error, duckdb.DataError):
+    if isinstance(error, duckdb.DataError | duckdb.InvalidInputException):
         return InputError(f"A value does not fit: {text[:200]}.")
     return StoreError(f"The engine refused: {text[:300]}.")
 

@@ -64,7 +64,7 @@ def _whole(path: Path, write: Callable[[Path], None]) -> None:
 def _write_csv(frames: Iterator[pl.DataFrame], path: Path) -> None:
     with path.open("wb") as file:
         for number, frame in enumerate(frames):
-            frame.rename(_CASE_COLUMNS).write_csv(
+            frame.write_csv(
                 file, include_header=number == 0, datetime_format="%Y-%m-%dT%H:%M:%S%.6fZ"
             )
 
@@ -75,9 +75,7 @@ def _write_parquet(frames: Iterator[pl.DataFrame], path: Path) -> None:
     writer = None
     try:
         for frame in frames:
-            aware = frame.rename(_CASE_COLUMNS).with_columns(
-                pl.col("timestamp").dt.replace_time_zone("UTC")
-            )
+            aware = frame.with_columns(pl.col("timestamp").dt.replace_time_zone("UTC"))
             table = aware.to_arrow(compat_level=pl.CompatLevel.oldest())
             writer = writer or ParquetWriter(path, table.schema, compression="zstd")
             writer.write_table(table)
@@ -85,8 +83,6 @@ def _write_parquet(frames: Iterator[pl.DataFrame], path: Path) -> None:
         if writer is not None:
             writer.close()
 
-
-_CASE_COLUMNS = {"case_status": "case:status"}
 
 _EVENTS = """
 select

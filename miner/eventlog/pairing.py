@@ -10,16 +10,15 @@ def pair(connection: duckdb.DuckDBPyConnection) -> None:
 
     Transitions that share an `instance_id` belong together. Without one, the n-th start of an
     activity in a case belongs to its n-th completion; a completion while nothing was running has no
-    start. A transition with no partner is an instance whose start or end is unknown (null). Time
-    between suspend and resume is no service. The order of a case is completion, then position;
-    what still runs comes last.
+    start. What was scheduled first is started, or ends without a start, first. A transition with no
+    partner is an instance whose start or end is unknown (null). Time between suspend and resume is
+    no service. The order of a case is completion, then position; what still runs comes last.
     """
-    row = connection.execute(
-        "select count(*) from (select distinct lifecycle from touched_event) "
-        "where lifecycle <> 'complete'"
-    ).fetchone()
-    if row and row[0]:
-        connection.execute(_PAIRED)
+    found = connection.execute("select distinct lifecycle::varchar from touched_event").fetchall()
+    lifecycles = {lifecycle for (lifecycle,) in found}
+    if lifecycles - {"complete"}:
+        scheduled = lifecycles & {"scheduled", "assigned"}
+        connection.execute(_PAIRED.format(located=_SCHEDULED if scheduled else _UNSCHEDULED))
         connection.execute("create or replace temp view paired as from paired_instance")
     else:
         connection.execute(_COMPLETIONS)
@@ -107,7 +106,7 @@ numbered as (
     select
         columns(*),
         case
-            when phase = 1 then greatest(schedules, starts + 1)
+            when phase = 1 then null
             when phase = 2 then starts
             when phase = 3 then greatest(starts, 1)
             when ends - starts = alone and alone > coalesce(lag(alone) over (
@@ -118,6 +117,7 @@ numbered as (
         end as nth
     from balanced
 ),
+{located},
 instance as (
     select
         process_key,
@@ -135,7 +135,7 @@ instance as (
         ) as suspended_time,
         max(position) as position,
         max(event_key) as event_key
-    from numbered
+    from located
     group by process_key, case_key, activity_key, instance_id, nth
 )
 select
@@ -158,5 +158,52 @@ select
     error_key,
     suspended_time::bigint as suspended_time
 from instance
-order by case_key, completed_at nulls last, coalesce(started_at, scheduled_at), position, event_key
+order by
+    case_key,
+    completed_at nulls last,
+    case when completed_at is null then coalesce(started_at, scheduled_at) end,
+    position,
+    event_key
+"""
+
+_UNSCHEDULED = "located as (from numbered)"
+
+# An instance opens with its start or, where that is unknown, with its end; what is scheduled waits
+# for the next opening that is not taken. Only here, because few logs schedule.
+_SCHEDULED = """
+queued as (
+    select
+        columns(*),
+        starts + alone as openings,
+        greatest(0, max(starts + alone - schedules) over (
+            partition by case_key, activity_key, instance_id
+            order by timestamp, phase, position, event_key
+            rows unbounded preceding
+        )) as unscheduled
+    from numbered
+),
+opening as (
+    select case_key, activity_key, instance_id, openings, nth
+    from queued
+    where phase = 2 or nth < 0
+),
+located as (
+    select columns(q.* exclude (nth, openings, unscheduled)), q.nth
+    from queued as q
+    where phase <> 1
+    union all
+    select
+        columns(q.* exclude (nth, openings, unscheduled)),
+        case
+            when q.instance_id <> '' then greatest(q.schedules, q.starts + 1)
+            else coalesce(o.nth, 1000000000 + greatest(q.schedules + q.unscheduled, q.openings + 1))
+        end as nth
+    from queued as q
+    left join opening as o
+        on o.case_key = q.case_key
+        and o.activity_key = q.activity_key
+        and o.instance_id = q.instance_id
+        and o.openings = greatest(q.schedules + q.unscheduled, q.openings + 1)
+    where q.phase = 1
+)
 """

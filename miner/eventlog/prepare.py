@@ -29,7 +29,8 @@ def prepare_touched(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(_TOUCHED_INSTANCES)
     if _some(connection, "started_at is not null"):
         connection.execute(_WAITING_AFTER_OVERLAP)
-    if _some(connection, "status in ('failed', 'timed_out') and attempt is null"):
+    failures = _some(connection, "status in ('failed', 'timed_out')")
+    if failures and _some(connection, "attempt is null"):
         connection.execute(_RETRIES_AFTER_FAILURE)
     for statement in (_VARIANT_OF_CASE, _NEW_VARIANTS, _NEW_PATHS, _NEW_ACTIVITIES):
         connection.execute(statement)

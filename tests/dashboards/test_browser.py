@@ -167,6 +167,19 @@ def test_a_card_leads_to_the_map_and_a_variant_becomes_a_filter(tab: Tab) -> Non
     assert not tab.wrong
 
 
+def test_a_case_opens_from_the_list_and_closes_again(tab: Tab) -> None:
+    page = tab.open("cases?process=orders")
+    page.locator(".stDataFrameGlideDataEditor").first.click(position={"x": 20, "y": 60})
+    page.get_by_text("The case began on").wait_for()
+    assert "case=" in page.url
+    tab.settled()
+    page.get_by_role("button", name="All cases").click()
+    page.get_by_text("Select a row to open the case.").wait_for()
+    tab.settled()
+    assert "case=" not in page.url
+    assert not tab.wrong
+
+
 def test_what_is_downloaded_is_what_was_asked_for(tab: Tab) -> None:
     page = tab.open("process_map?process=orders")
     for name, begin in (("Map · SVG", b"<svg"), ("Map · PNG", b"\x89PNG"), ("Map · HTML", b"<!doc"),

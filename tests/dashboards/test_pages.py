@@ -12,7 +12,7 @@ import pytest
 from miner import LogFilter
 from tests.dashboards.conftest import ROOT, words
 
-SCRIPTS = sorted((ROOT / "dashboards" / "pages").glob("*.py"))
+SCRIPTS = sorted((ROOT / "dashboards" / "pages").glob("[a-z]*.py"))
 PAGES = [script.stem for script in SCRIPTS]
 FILTERED = [page for page in PAGES if page != "overview"]
 Visit = Callable[..., Any]
@@ -128,3 +128,23 @@ def test_a_page_is_short_and_leaves_data_and_drawing_to_others(script: Path) -> 
 @pytest.mark.parametrize("script", sorted((ROOT / "dashboards" / "charts").glob("*.py")))
 def test_charts_do_not_know_streamlit(script: Path) -> None:
     assert "streamlit" not in script.read_text("utf-8")
+
+
+def test_a_discovered_model_stands_beside_its_qualities(orders: Path, visit: Visit) -> None:
+    app = visit(orders, "process_map", process="orders", view="Discovered model")
+    assert not app.exception
+    assert not app.error
+    shown = words(app)
+    assert "Fitness 1.000" in shown
+    assert "Precision" in shown
+    assert {button.label for button in app.get("download_button")} == {
+        "Model · BPMN", "Model · PNML", "Model · SVG"
+    }  # fmt: skip
+
+
+def test_the_map_shows_what_the_sliders_leave(orders: Path, visit: Visit) -> None:
+    app = visit(orders, "process_map", process="orders", paths="0", activities="0")
+    assert not app.exception
+    assert "1 of 3 activities" in words(app) or "2 of 3 activities" in words(app) \
+        or "3 of 3 activities · 4 of" in words(app)  # fmt: skip
+    assert app.slider[0].value == 0

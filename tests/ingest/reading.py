@@ -36,6 +36,11 @@ def read(source: FileSource) -> pl.DataFrame:
     return opened(source)[0]
 
 
+def triples(frame: pl.DataFrame) -> list[tuple[object, ...]]:
+    good = frame.filter(pl.col("reason").is_null())
+    return good.select("case_id", "activity", "timestamp").rows()
+
+
 def rejected(frame: pl.DataFrame) -> list[tuple[str, str]]:
     return frame.filter(pl.col("reason").is_not_null()).select("reason", "record").rows()
 

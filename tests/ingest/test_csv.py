@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-import bz2
 import csv
-import gzip
 import io
-import lzma
 import re
 import string
 from datetime import datetime
@@ -12,25 +9,20 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingest import unpack
 from ingest.sources.csv import CsvFile
-from miner.errors import InputError, LogFormatError, UnknownNameError
-from tests.ingest.reading import file, opened, read, refusal, rejected
+from miner.errors import InputError, UnknownNameError
+from tests.ingest.reading import file, opened, read, refusal, rejected, triples
 
 PLAIN = "case_id,activity,timestamp\nc1,Create,2026-01-05 08:00:00\nc1,Pay,2026-01-05 09:00:00\n"
+
+
 EVENTS = [
     ("c1", "Create", datetime(2026, 1, 5, 8)),
     ("c1", "Pay", datetime(2026, 1, 5, 9)),
 ]
-
-
-def triples(frame: pl.DataFrame) -> list[tuple[object, ...]]:
-    good = frame.filter(pl.col("reason").is_null())
-    return good.select("case_id", "activity", "timestamp").rows()
 
 
 def test_a_plain_file_gives_its_rows_in_order(tmp_path: Path) -> None:
@@ -57,82 +49,6 @@ def test_a_delimiter_can_be_given_by_name(tmp_path: Path) -> None:
 def test_the_line_in_which_excel_names_the_delimiter_is_no_row(tmp_path: Path) -> None:
     path = file(tmp_path, "sep=;\r\n" + PLAIN.replace(",", ";").replace("\n", "\r\n"))
     assert triples(read(CsvFile(path))) == EVENTS
-
-
-@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_lines_may_end_in_any_one_way(tmp_path: Path, end: str) -> None:
-    assert triples(read(CsvFile(file(tmp_path, PLAIN.replace("\n", end))))) == EVENTS
-
-
-def test_lines_may_end_in_different_ways(tmp_path: Path) -> None:
-    text = "case_id,activity,timestamp\r\nc1,Create,2026-01-05 08:00\nc1,Pay,2026-01-05 09:00\r"
-    frame, notes = opened(CsvFile(file(tmp_path, text)))
-    assert triples(frame) == EVENTS
-    assert "line ends" in notes
-
-
-def test_blank_lines_are_skipped(tmp_path: Path) -> None:
-    text = "\n\n" + PLAIN.replace("\n", "\n\n  \n") + "\n\n"
-    frame = read(CsvFile(file(tmp_path, text)))
-    assert triples(frame) == EVENTS
-    assert rejected(frame) == []
-
-
-@pytest.mark.parametrize(
-    ("pack", "ending"),
-    [
-        (gzip.compress, "gz"),
-        (bz2.compress, "bz2"),
-        (lzma.compress, "xz"),
-        (zstandard.ZstdCompressor().compress, "zst"),
-    ],
-)
-def test_compression_is_told_by_the_contents(tmp_path: Path, pack, ending: str) -> None:
-    packed = pack(PLAIN.encode())
-    assert triples(read(CsvFile(file(tmp_path, packed, "whatever.csv")))) == EVENTS
-    half = file(tmp_path, packed[: len(packed) * 2 // 3], f"half.csv.{ending}")
-    assert "cut off" in refusal(CsvFile(half)) or "damaged" in refusal(CsvFile(half))
-
-
-def test_several_packed_files_in_a_row_are_one(tmp_path: Path) -> None:
-    first, second = PLAIN[:60].encode(), PLAIN[60:].encode()
-    for pack in (gzip.compress, lzma.compress, zstandard.ZstdCompressor().compress):
-        assert triples(read(CsvFile(file(tmp_path, pack(first) + pack(second))))) == EVENTS
-
-
-def test_a_gzip_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unpack, "FREELY", 1 << 20)
-    bomb = file(tmp_path, gzip.compress(b"a,b,c\n" + b"0" * 30_000_000), "bomb.csv.gz")
-    assert "attack" in refusal(CsvFile(bomb))
-
-
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-32", "cp1252"])
-def test_encodings_are_found(tmp_path: Path, encoding: str) -> None:
-    text = PLAIN.replace("Create", "Prüfung der Unterlagen für Frau Müller aus Köln")
-    frame = read(CsvFile(file(tmp_path, text.encode(encoding))))
-    assert frame["activity"][0] == "Prüfung der Unterlagen für Frau Müller aus Köln"
-
-
-def test_an_encoding_that_was_guessed_is_told(tmp_path: Path) -> None:
-    _, notes = opened(CsvFile(file(tmp_path, PLAIN.replace("Pay", "Zurück").encode("latin-1"))))
-    assert "not UTF-8" in notes["encoding"]
-
-
-def test_an_encoding_can_be_given(tmp_path: Path) -> None:
-    path = file(tmp_path, PLAIN.replace("Pay", "Zapłać").encode("cp1250"))
-    assert read(CsvFile(path, encoding="cp1250"))["activity"][1] == "Zapłać"
-    with pytest.raises(UnknownNameError, match="cp12500"):
-        read(CsvFile(path, encoding="cp12500"))
-    with pytest.raises(LogFormatError, match="not ascii"):
-        read(CsvFile(path, encoding="ascii"))
-
-
-def test_lines_in_another_encoding_than_the_rest_are_rejected(tmp_path: Path) -> None:
-    lines = PLAIN.replace("Create", "Prüfen").encode() + "c1,Zurück,2026-01-05\n".encode("latin-1")
-    frame, notes = opened(CsvFile(file(tmp_path, lines)))
-    assert frame["activity"].to_list()[:2] == ["Prüfen", "Pay"]
-    assert rejected(frame) == [("not in the encoding of the file", "c1,Zur\\xfcck,2026-01-05")]
-    assert "encoding" in notes
 
 
 def test_ragged_rows_are_rejected_with_their_text(tmp_path: Path) -> None:
@@ -310,23 +226,6 @@ def test_files_that_are_no_logs_are_refused(tmp_path: Path, content: str, said: 
     assert said in refusal(CsvFile(file(tmp_path, content)))
 
 
-def test_files_of_another_kind_are_named(tmp_path: Path) -> None:
-    assert "Parquet" in refusal(CsvFile(file(tmp_path, b"PAR1....", "x.csv")))
-    assert "ZIP" in refusal(CsvFile(file(tmp_path, b"PK\x03\x04....", "x.csv")))
-    assert "XML" in refusal(CsvFile(file(tmp_path, b"<?xml version='1.0'?>", "x.csv")))
-
-
-def test_paths_that_lead_nowhere_are_refused(tmp_path: Path) -> None:
-    assert "no file" in refusal(CsvFile(str(tmp_path / "nothing.csv")))
-    assert "folder" in refusal(CsvFile(str(tmp_path)))
-
-
-def test_a_path_is_a_path_and_not_a_pattern(tmp_path: Path) -> None:
-    file(tmp_path, PLAIN.replace("c1", "wrong"), "log1.csv")
-    assert triples(read(CsvFile(file(tmp_path, PLAIN, "log[1].csv")))) == EVENTS
-    assert triples(read(CsvFile(file(tmp_path, PLAIN, "it's *.csv")))) == EVENTS
-
-
 def test_columns_can_be_named(tmp_path: Path) -> None:
     text = "a,b,c,d\nx,1,2026-01-05,z\nx,2,2026-01-06,z\n"
     frame = read(CsvFile(file(tmp_path, text), case="d", activity="b", timestamp="c", resource="a"))
@@ -378,6 +277,8 @@ def test_opening_leaves_nothing_behind_when_it_fails(tmp_path: Path) -> None:
 TEXTS = st.text(
     st.sampled_from(string.ascii_letters + string.digits + " ,;\t|\"'\n\r\\äßж漢.-:"), max_size=12
 )
+
+
 NAMES = st.lists(
     st.text(st.sampled_from("abcXYZ ,;\"'\nä_"), min_size=1, max_size=8).map(lambda t: f"x{t}x"),
     min_size=0,
@@ -435,88 +336,3 @@ def test_what_csv_writes_is_read_back(
         {name: value for name, value in zip(names[3:], row[3:], strict=True) if value}
         for row in rows
     ]
-
-
-REAL = {
-    "kpi/patients.csv": {
-        "case": "patient",
-        "activity": "activity",
-        "timestamp": "timestamp",
-        "resource": "resource",
-        "lifecycle": "status",
-        "instance": "activity_instance",
-    },
-    "kpi/patients_act.csv": {
-        "case": "patient",
-        "activity": "activity",
-        "timestamp": "complete",
-        "start": "start",
-        "resource": "resource",
-    },
-    "real/bpic2017_w.csv.gz": {
-        "case": "case_id",
-        "activity": "activity",
-        "timestamp": "end_time",
-        "start": "start_time",
-        "resource": "resource",
-    },
-    "real/helpdesk_finale.csv.gz": {
-        "case": "Case ID",
-        "activity": "Activity",
-        "timestamp": "Complete Timestamp",
-        "resource": "Resource",
-    },
-    "real/receipt.csv.gz": {
-        "case": "case:concept:name",
-        "activity": "concept:name",
-        "timestamp": "time:timestamp",
-        "resource": "org:resource",
-        "lifecycle": "lifecycle:transition",
-        "instance": "concept:instance",
-    },
-    "real/servicenow_incidents.csv.gz": {
-        "case": "number",
-        "activity": "incident_state",
-        "timestamp": "sys_updated_at",
-        "resource": "sys_updated_by",
-    },
-    "quality/Credit-Distorted.csv.gz": {
-        "case": "Case",
-        "activity": "Activity",
-        "timestamp": "Timestamp",
-        "resource": "Resource",
-    },
-    "quality/Credit-Polluted.csv.gz": {
-        "case": "Case",
-        "activity": "Activity",
-        "timestamp": "Timestamp",
-        "resource": "Resource",
-    },
-}
-ROLES = ("case", "activity", "timestamp", "start", "resource", "lifecycle", "instance")
-ROWS = {
-    "kpi/patients.csv": (21, 3),
-    "kpi/patients_act.csv": (19, 3),
-    "real/bpic2017_w.csv.gz": (481_708, 30_276),
-    "real/helpdesk_finale.csv.gz": (21_348, 4_580),
-    "real/receipt.csv.gz": (8_577, 1_434),
-    "real/servicenow_incidents.csv.gz": (119_998, 20_769),
-}
-
-
-@pytest.mark.parametrize("log", REAL)
-def test_the_columns_of_real_logs_are_guessed(shared_logs: Path, log: str) -> None:
-    frame, notes = opened(CsvFile(str(shared_logs / log)))
-    guessed = {role: text.split("'")[1] for role, text in notes.items() if role in ROLES}
-    assert guessed == REAL[log]
-    assert rejected(frame) == []
-    if log in ROWS:
-        assert (frame.height, frame["case_id"].n_unique()) == ROWS[log]
-
-
-def test_the_day_comes_first_in_the_incidents_because_no_other_order_fits(
-    shared_logs: Path,
-) -> None:
-    frame, notes = opened(CsvFile(str(shared_logs / "real/servicenow_incidents.csv.gz")))
-    assert "day before month, because" in notes["timestamp"]
-    assert frame["timestamp"][0] == datetime(2016, 2, 29, 1, 23)

@@ -162,3 +162,11 @@ def test_names_with_quotes_and_sql_are_inert(tmp_path: Path) -> None:
 def test_a_log_without_times_is_refused(shared_logs: Path) -> None:
     log = shared_logs / "conformance" / "BPIC2013-incidents.parquet"
     assert "looks like the timestamp" in refusal(ParquetFile(str(log)))
+
+
+def test_a_damaged_page_is_an_error(tmp_path: Path) -> None:
+    path = Path(log(tmp_path, [AT], note=["x" * 1_000]))
+    content = bytearray(path.read_bytes())
+    content[4:60] = bytes(56)
+    path.write_bytes(bytes(content))
+    assert "cannot be read" in refusal(ParquetFile(str(path)))

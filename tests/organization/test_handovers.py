@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,7 +12,9 @@ from tests.logs import log_of, minutes
 
 
 def test_work_passes_from_one_to_the_next() -> None:
-    found = handovers(log_of({"c1": "A@0(ann) B@5(bob) C@7(bob) D@9(ann)", "c2": "A@0(ann) B@9(bob)"}))
+    found = handovers(
+        log_of({"c1": "A@0(ann) B@5(bob) C@7(bob) D@9(ann)", "c2": "A@0(ann) B@9(bob)"})
+    )
     assert found.rows() == [
         ("ann", "bob", 2, 2, minutes(7)),
         ("bob", "ann", 1, 1, minutes(2)),
@@ -38,7 +42,12 @@ def test_work_of_nobody_hands_nothing_over() -> None:
 
 
 def test_the_most_frequent_are_kept_and_equal_ones_come_by_name() -> None:
-    traces = {"c1": "A@0(z) B@1(y)", "c2": "A@0(b) B@1(a)", "c3": "A@0(z) B@1(y)", "c4": "A@0(a) B@1(b)"}
+    traces = {
+        "c1": "A@0(z) B@1(y)",
+        "c2": "A@0(b) B@1(a)",
+        "c3": "A@0(z) B@1(y)",
+        "c4": "A@0(a) B@1(b)",
+    }
     log = log_of(traces)
     assert handovers(log).select("resource", "next_resource", "frequency").rows() == [
         ("z", "y", 2),
@@ -74,5 +83,5 @@ def test_with_oneself_they_add_up_to_instances_minus_cases(who: list[list[str]])
     )
     expected = sum(len(names) - 1 for names in who)
     assert handovers(log, to_self=True)["frequency"].sum() == expected
-    others = sum(a != b for names in who for a, b in zip(names, names[1:], strict=False))
+    others = sum(a != b for names in who for a, b in pairwise(names))
     assert handovers(log)["frequency"].sum() == others

@@ -33,7 +33,11 @@ def test_the_longest_case_comes_first() -> None:
 
 @pytest.mark.parametrize(
     ("order", "expected"),
-    [("longest", ["c1", "c3", "c2"]), ("newest", ["c2", "c3", "c1"]), ("oldest", ["c1", "c3", "c2"])],
+    [
+        ("longest", ["c1", "c3", "c2"]),
+        ("newest", ["c2", "c3", "c1"]),
+        ("oldest", ["c1", "c3", "c2"]),
+    ],
 )
 def test_cases_come_in_the_order_that_was_asked_for(order: str, expected: list[str]) -> None:
     assert cases(log_of(LOG), order=order)["case_id"].to_list() == expected

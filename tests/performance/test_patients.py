@@ -43,9 +43,7 @@ def test_throughput_time(log: EventLog) -> None:
 
 def test_processing_time_of_cases(log: EventLog) -> None:
     times = _minutes(case_times(log), "case_id", "processing_time")
-    assert times == pytest.approx(
-        {"John Doe": 108.516667, "Jane Doe": 66.316667, "George Doe": 0}
-    )
+    assert times == pytest.approx({"John Doe": 108.516667, "Jane Doe": 66.316667, "George Doe": 0})
     assert sum(time or 0 for time in times.values()) / 3 == pytest.approx(58.277778)
 
 
