@@ -87,13 +87,14 @@ def cases(process: str, limit: int, offset: int, order: str, store: EventStore, 
 @click.command()
 @process_argument
 @click.argument("case_id")
+@filter_options
 @store_option
 @format_option
 def case(process: str, case_id: str, store: EventStore, form: str) -> None:
     """One case: what is known of it, its activity instances, its events."""
     import miner
 
-    emit(miner.case(store.log(process), case_id), form)
+    emit(miner.case(log_of(store, process), case_id), form)
 
 
 @click.command()
@@ -114,6 +115,7 @@ def rejected(process: str | None, store: EventStore, form: str) -> None:
     """Rows that could not be used, with the reason."""
     from miner.eventlog import quality
 
+    _check_known(store, process)
     found = quality.rejected(store.read(), process)
     if found.is_empty():
         say("Nothing is in quarantine.")
@@ -128,4 +130,11 @@ def loads(process: str | None, store: EventStore, form: str) -> None:
     """What was loaded, when, and what became of it."""
     from miner.eventlog import quality
 
+    _check_known(store, process)
     emit(quality.loads(store.read(), process), form)
+
+
+def _check_known(store: EventStore, process: str | None) -> None:
+    """Raise UnknownNameError for a process that the store does not have."""
+    if process is not None:
+        store.log(process)

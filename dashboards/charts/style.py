@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 BLUE, ORANGE, GREEN, PURPLE, VIOLET, RED, GREY, OLIVE = (
-    "#3f83c8", "#d9822b", "#2f9e77", "#a85ba8", "#8577d4", "#cb5a52", "#6f8295", "#a39a2e",
+    "#3f83c8", "#c8741d", "#2f9e77", "#a85ba8", "#8577d4", "#cb5a52", "#6f8295", "#8a8224",
 )  # fmt: skip
 COLOURWAY = (BLUE, ORANGE, GREEN, PURPLE, VIOLET, RED, GREY, OLIVE)
 """Readable on light and on dark ground; a theme's colours do not reach figures made by hand."""

@@ -121,6 +121,15 @@ def check_quickly(connection: duckdb.DuckDBPyConnection) -> None:
             )
 
 
+def check_readable(connection: duckdb.DuckDBPyConnection) -> None:
+    """Raise StoreCorruptError when some value of some table cannot be read."""
+    if not is_readable(connection):
+        raise StoreCorruptError(
+            "Some bytes of the store are not what was written.",
+            hint="Run `procession verify --repair`.",
+        )
+
+
 def findings(connection: duckdb.DuckDBPyConnection, statements: dict[str, str]) -> list[Finding]:
     """Each statement with whether it holds and, if not, the two numbers that differ."""
     found = []

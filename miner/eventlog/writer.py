@@ -317,6 +317,7 @@ def _checked(path: Path) -> int:
         connection = duckdb.connect(path, read_only=True)
         try:
             invariants.check_quickly(connection)
+            invariants.check_readable(connection)
             row = connection.execute("select changes from format").fetchone()
             return int(row[0]) if row else 0
         finally:

@@ -41,7 +41,6 @@ RESOURCE_TIMES = pl.Schema(
         "resource": pl.String(),
         "resource_kind": pl.String(),
         "instances": pl.Int64(),
-        "cases": pl.Int64(),
         "mean_service": DURATION,
         "median_service": DURATION,
         "failed_instances": pl.Int64(),
@@ -158,32 +157,15 @@ def resource_times(log: EventLog) -> pl.DataFrame:
     """
     return log.query(
         """
-        with worked as (
+        with done as (
             select
                 resource_key,
-                case_key,
                 count(*) as instances,
+                avg(service_time) as mean_service,
+                quantile_cont(service_time, 0.5) as median_service,
                 count(*) filter (where status in ('failed', 'timed_out')) as failed_instances
             from activity_instance
             where resource_key is not null
-            group by resource_key, case_key
-        ),
-        done as (
-            select
-                resource_key,
-                sum(instances) as instances,
-                count(*) as cases,
-                sum(failed_instances) as failed_instances
-            from worked
-            group by resource_key
-        ),
-        timed as (
-            select
-                resource_key,
-                avg(service_time) as mean_service,
-                quantile_cont(service_time, 0.5) as median_service
-            from activity_instance
-            where resource_key is not null and service_time is not null
             group by resource_key
         )
         select
