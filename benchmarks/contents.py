@@ -42,7 +42,8 @@ TABLES = {
     "activity_instance": """
         select
             p.process, c.case_id, i.number, a.activity, n.activity as next_activity,
-            i.scheduled_at, i.started_at, i.completed_at, i.status, i.attempt, i.retry, r.resource, r.resource_kind, s.resource as next_resource,
+            i.scheduled_at, i.started_at, i.completed_at, i.status, i.attempt, i.retry,
+            r.resource, r.resource_kind, s.resource as next_resource,
             x.error_type, i.waiting_time, i.service_time, i.next_time
         from activity_instance as i
         join process as p using (process_key)

@@ -230,7 +230,9 @@ def run(folder: Path, kills: int, *, seed: int = 1) -> Report:
         states = {_seen(base): "old", _seen(undisturbed): "new"}
         moments = _moments(began)
         while report.kills < kills:
-            _round(victim, base, folder / f"round-{report.rounds}", whole, moments, states, rng, report)
+            store = folder / f"round-{report.rounds}"
+            shutil.copytree(base, store)
+            _round(victim, store, whole, moments, states, rng, report)
     finally:
         victim.close()
     report.seconds = time.monotonic() - started
@@ -239,7 +241,6 @@ def run(folder: Path, kills: int, *, seed: int = 1) -> Report:
 
 def _round(
     victim: Victim,
-    base: Path,
     folder: Path,
     whole: Path,
     moments: dict[str, list[float]],
@@ -247,7 +248,6 @@ def _round(
     rng: random.Random,
     report: Report,
 ) -> None:
-    shutil.copytree(base, folder)
     for _ in range(rng.randint(1, 4)):
         phase = rng.choice([*moments, *(name for name in moments if not report.phases[name])])
         number = rng.randrange(len(moments[phase]))
@@ -308,7 +308,8 @@ def main(kills: int, seed: int, serving: bool) -> None:
     click.echo(f"| **all** | **{report.kills}** |\n")
     click.echo(
         f"{report.rounds} stores, {report.seconds:.0f} s; readers saw the old state "
-        f"{report.old} times, the new one {report.new} times, anything else {len(report.wrong)} times."
+        f"{report.old} times, the new one {report.new} times, anything else "
+        f"{len(report.wrong)} times."
     )
     for text in report.wrong:
         click.echo(text)

@@ -80,8 +80,10 @@ def _run(
     keep = given.pop("keep", False)
     source = kind(**given)
     path = given.get("path")
-    name = process or (process_name(Path(path)) if path else kind.name)
-    with Progress(kind.name) as progress:
+    named = process_name(Path(path)) if path else kind.name
+    name = named if process is None else process
+    size = Path(path).stat().st_size if path and Path(path).is_file() else None
+    with Progress(kind.name, size) as progress:
         loaded = load_events(
             source,
             store,

@@ -91,7 +91,7 @@ COMPLETED = listed(
     "completetimestamp completiontimestamp completedtimestamp completiontime completetime "
     "completiondate completedate completedat completed complete endtimestamp endtime enddatetime "
     "enddate endedat end endts finishtimestamp finishtime finishdate finishedat finish finished "
-    "stoptime stop timeend timeto activityend activityendtime eventend "
+    "stoptime stoppedat stop timeend timeto activityend activityendtime eventend ended "
     "endezeit endzeit endzeitpunkt endzeitstempel enddatum ende abgeschlossenam beendetam "
     "datefin datedefin heurefin heuredefin fin horodatagefin fechafin fechadefin horafin "
     "fechahorafin fechafinalizacion datafine datadifine orafine fine "

@@ -7,8 +7,10 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 
+from ingest.file_progress import file_watched
 from ingest.source import FileSource, Note, Source
 from miner.errors import InputError
 from miner.eventlog.merge import Counts
@@ -80,7 +82,10 @@ def _load_file(
         from miner.eventlog import landing
 
         landing.keep(writer.store, Path(source.path))
-    with source.scan(writer.connection) as opened:
+    parsing = None if tell is None else partial(tell, "Parsing")
+    with file_watched(Path(source.path), parsing):
+        scan = source.scan(writer.connection)
+    with scan as opened:
         if tell_notes:
             tell_notes(opened.notes)
         loaded = writer.load(
@@ -126,6 +131,8 @@ def _check_file(given: str | Path) -> None:
         raise InputError(
             f"There is no file {path}.", hint=f"Did you mean {near}?" if near else "Check the path."
         )
+    if not path.is_file():
+        raise InputError(f"{path} is no file.", hint="Save what it gives in a file and load that.")
     try:
         with path.open("rb"):
             pass

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import re
 import tomllib
 from dataclasses import dataclass, fields
 from functools import cache
@@ -12,6 +14,7 @@ from typing import Any
 from miner.errors import InputError, UnknownNameError
 
 FILE = "procession.toml"
+_SIZE = r"\d+(\.\d+)?\s*[kmgt]i?b"
 
 
 @dataclass(frozen=True)
@@ -26,8 +29,18 @@ class Settings:
     """Threads of the engine; 0 means one per core."""
     query_seconds: int = 60
     """A query that runs longer is stopped."""
-    wait_seconds: float = 30
+    wait_seconds: float = 30.0
     """How long a command waits for another one that is writing."""
+
+    def __post_init__(self) -> None:
+        for key, makes_sense, like in (
+            ("memory_limit", re.fullmatch(_SIZE, self.memory_limit.strip(), re.I), "2GB"),
+            ("threads", self.threads >= 0, 2),
+            ("query_seconds", self.query_seconds > 0, 60),
+            ("wait_seconds", 0 <= self.wait_seconds < math.inf, 30),
+        ):
+            if not makes_sense:
+                raise _refusal(key, getattr(self, key), like)
 
 
 @cache
@@ -64,6 +77,8 @@ def _typed(key: str, value: Any, kind: type) -> Any:
     try:
         return kind(value)
     except (TypeError, ValueError) as error:
-        raise InputError(
-            f"The setting {key} cannot be {value!r}.", hint=f"Give a value like {kind(30)!r}."
-        ) from error
+        raise _refusal(key, value, kind(30)) from error
+
+
+def _refusal(key: str, value: Any, like: Any) -> InputError:
+    return InputError(f"The setting {key} cannot be {value!r}.", hint=f"Give a value like {like}.")

@@ -33,7 +33,9 @@ class World:
         """The rows with these numbers; of equal events without an id, all or none."""
         groups = {self.rows[number]["group"] for number in numbers}
         names = [name for name in BATCH if any(name in row for row in self.rows)]
-        rows = [{name: row.get(name) for name in names} for row in self.rows if row["group"] in groups]
+        rows = [
+            {name: row.get(name) for name in names} for row in self.rows if row["group"] in groups
+        ]
         return pl.DataFrame(rows, schema={name: BATCH[name] for name in names})
 
 

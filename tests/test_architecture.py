@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-HEAVY = ("pm4py", "streamlit", "plotly", "pandas", "matplotlib", "lxml", "pyarrow", "r4pm")
+HEAVY = ("pm4py", "streamlit", "plotly", "pandas", "matplotlib", "pyarrow", "r4pm")
 PACKAGES = ("miner", "ingest", "dashboards", "sample_logs", "tests", "benchmarks")
 FORBIDDEN = ("utils", "util", "helpers", "common", "manager", "handler", "base", "core", "misc")
 LONGEST = 400
@@ -114,7 +114,7 @@ def test_every_module_says_what_it_is_for() -> None:
     silent = [
         str(path.relative_to(ROOT))
         for path in _sources("miner", "ingest", "dashboards", "sample_logs")
-        if (text := path.read_text(encoding="utf-8").strip()) and not text.startswith(('"""', '#!'))
+        if (text := path.read_text(encoding="utf-8").strip()) and not text.startswith(('"""', "#!"))
     ]
     assert silent == []
 

@@ -132,7 +132,18 @@ def test_a_load_says_what_became_of_every_row(tmp_path: Path) -> None:
     assert first.exit_code == 0, first.stderr
     row = json.loads(first.stdout)
     assert list(row) == (
-        "source process read new duplicate corrected unchanged rejected cases seconds".split()
+        [
+            "source",
+            "process",
+            "read",
+            "new",
+            "duplicate",
+            "corrected",
+            "unchanged",
+            "rejected",
+            "cases",
+            "seconds",
+        ]
     )
     parts = ("new", "duplicate", "corrected", "unchanged", "rejected")
     assert row["read"] == sum(row[part] for part in parts)
@@ -171,12 +182,12 @@ def test_the_summary_is_right(store: str) -> None:
 
 def test_start_and_end_of_a_case_are_rows_without_an_activity(store: str) -> None:
     rows = answer(store, "directly-follows", "orders")
-    assert {"activity": None, "next_activity": "Create", "frequency": 3, "cases": 3} == {
+    assert {
         key: row[key]
         for row in rows
         if row["activity"] is None
         for key in ("activity", "next_activity", "frequency", "cases")
-    }
+    } == {"activity": None, "next_activity": "Create", "frequency": 3, "cases": 3}
     assert [row["frequency"] for row in rows if row["next_activity"] is None] == [3]
 
 
@@ -267,9 +278,7 @@ def test_every_look_takes_every_filter(store: str, command: tuple[str, ...]) -> 
 
 
 def test_a_case_outside_the_filter_is_not_found(store: str) -> None:
-    assert "c2" in refusal(
-        "case", "orders", "c2", "--activity", "Check", "--store", store
-    )
+    assert "c2" in refusal("case", "orders", "c2", "--activity", "Check", "--store", store)
 
 
 def test_an_empty_selection_is_no_error(store: str) -> None:

@@ -68,6 +68,15 @@ REWORK = {
     "self_loops_by_others": "Self-loops by others",
     "retries": "Retries beside",
 }
+VARIANTS = {
+    "variant": "#",
+    "cases": "Cases",
+    "share": "Share",
+    "cumulative_share": "Together",
+    "median_cycle_time": "Median cycle time",
+    "open_cases": "Open",
+    "activities": "Way",
+}
 CASES = {
     "case_id": "Case",
     "status": "Status",

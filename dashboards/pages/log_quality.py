@@ -11,9 +11,11 @@ from miner import log_quality
 
 selection = page("Log quality", "Can this data be trusted, and what can it not tell?")
 findings = result_of(log_quality, selection)
-loads, refused = loads_of(selection), rejected_of(selection)
+loads = loads_of(selection)
 say_findings(findings)
-found, loaded, quarantine = st.tabs(["Findings", "Loads", f"Rejected rows ({refused.height:,})"])
+found, loaded, quarantine = st.tabs(
+    ["Findings", "Loads", "Rejected rows"], key="quality", on_change="rerun"
+)
 with found:
     table(findings, QUALITY, key="findings", rows=16)
 with loaded:
@@ -21,10 +23,10 @@ with loaded:
     for subject, text in notes_of(loads):
         st.caption(f"**{markdown(subject)}**: {markdown(text, 500)}")
 with quarantine:
-    if refused.is_empty():
+    if loads["rejected"].sum() == 0:
         st.success("No row was rejected.", icon=":material/check_circle:")
-    else:
-        table(refused, REJECTED, key="rejected")
-files = {"log_quality.csv": findings, "loads.csv": loads, "rejected.csv": refused}
-downloads(selection.process, files)
+    elif quarantine.open:
+        table(rejected_of(selection), REJECTED, key="rejected")
+files = {"log_quality.csv": findings, "loads.csv": loads}
+downloads(selection.process, {**files, "rejected.csv": lambda: rejected_of(selection)})
 definition(log_quality)

@@ -6,6 +6,7 @@ from dashboards import address
 from dashboards.charts.variants import coverage_curve
 from dashboards.components import definition, downloads, figure, key_figures, page, table
 from dashboards.components.chevrons import chevrons
+from dashboards.components.headings import VARIANTS
 from dashboards.results import result_of
 from dashboards.units import percent, whole
 from miner import Condition, summary, variants
@@ -21,7 +22,7 @@ key_figures(
         "Ten most frequent": (percent(covered[min(9, len(covered) - 1)]), "Share of the cases"),
     }
 )
-ways, curve, rows = st.tabs(["Ways", "Coverage", "Table"])
+ways, curve, rows = st.tabs(["Ways", "Coverage", "Table"], key="variants as", on_change="rerun")
 with ways:
     number = st.select_slider("Variants shown", range(5, 51, 5), 10, key="shown", width=300)
     kept = chevrons(top.head(number), key="ways")
@@ -32,8 +33,7 @@ with ways:
 with curve:
     figure(coverage_curve(top, known), "Share of cases the most frequent variants cover", "cover")
 with rows:
-    headings = {"variant": "#", "cases": "Cases", "share": "Share", "cumulative_share": "Together"}
-    times = {"median_cycle_time": "Median cycle time", "open_cases": "Open", "activities": "Way"}
-    table(top, headings | times, key="variants")
+    if rows.open:
+        table(top, VARIANTS, key="variants")
 downloads(selection.process, {"variants.csv": lambda: result_of(variants, selection)})
 definition(variants)

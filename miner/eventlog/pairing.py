@@ -128,7 +128,7 @@ instance as (
         max(timestamp) filter (where phase = 4) as completed_at,
         arg_max(lifecycle, timestamp) filter (where phase = 4) as ending,
         max(attempt) as attempt,
-        arg_max(resource_key, (phase, timestamp)) as resource_key,
+        arg_max(resource_key, (phase, timestamp, position, event_key)) as resource_key,
         max(error_key) as error_key,
         coalesce(
             sum(epoch_us(next_at) - epoch_us(timestamp)) filter (where lifecycle = 'suspend'), 0

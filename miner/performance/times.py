@@ -172,13 +172,11 @@ def resource_times(log: EventLog) -> pl.DataFrame:
             r.resource,
             r.resource_kind,
             d.instances,
-            d.cases,
-            round(t.mean_service)::bigint as mean_service,
-            round(t.median_service)::bigint as median_service,
+            round(d.mean_service)::bigint as mean_service,
+            round(d.median_service)::bigint as median_service,
             case when k.failures then d.failed_instances end as failed_instances
         from done as d
         join resource as r using (resource_key)
-        left join timed as t using (resource_key)
         cross join records as k
         where r.resource is not null
         order by d.instances desc, r.resource, r.resource_kind

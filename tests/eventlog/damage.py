@@ -16,7 +16,8 @@ from miner.eventlog import invariants
 from miner.eventlog.store import EventStore
 
 ROOT = Path(__file__).parents[2]
-EVENTS = 400
+EVENTS = 240
+BATCH_EVENTS = 40
 
 _WRITER = """
 import sys
@@ -28,7 +29,7 @@ def wait(*_):
     print("now", flush=True)
     sys.stdin.read()
 
-staging.BATCH_EVENTS = 50
+staging.BATCH_EVENTS = 40
 folder, file, moment = sys.argv[1:]
 if moment == "before the end":
     writer.Writer._finish = wait

@@ -1,4 +1,4 @@
-"""Pairing, order and times of a case in plain Python, from their definitions: what SQL must equal."""
+"""Pairing, order and times of a case in plain Python: what the SQL must equal."""
 
 from __future__ import annotations
 
@@ -54,7 +54,8 @@ class Instance:
     @property
     def resource(self) -> str | None:
         named = [e for e in self.events if e["resource"]]
-        return max(named, key=lambda e: (phase_of(e), e["timestamp"]))["resource"] if named else None
+        named.sort(key=lambda e: (phase_of(e), e["timestamp"]))
+        return named[-1]["resource"] if named else None
 
     @property
     def service_time(self) -> timedelta | None:
@@ -97,7 +98,7 @@ def _in_case(instance: Instance) -> tuple[Any, ...]:
 
 
 def _queued(activity: str, group: list[Event]) -> list[Instance]:
-    """First in, first out: of what is scheduled the first is started, of what runs the first ends."""
+    """First in, first out: what is scheduled first starts first, what starts first ends first."""
     found: list[Instance] = []
     scheduled: list[Instance] = []
     running: list[Instance] = []

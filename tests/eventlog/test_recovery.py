@@ -12,7 +12,7 @@ from miner.errors import StoreError
 from miner.eventlog import snapshots, staging
 from miner.eventlog.store import EventStore
 from miner.eventlog.verify import repair, verify
-from tests.eventlog.damage import Disturbed, contradictions, disturb, seen
+from tests.eventlog.damage import BATCH_EVENTS, Disturbed, contradictions, disturb, seen
 
 MOMENTS = ("before the end", "before the log is written back")
 
@@ -22,9 +22,14 @@ def killed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     return disturb(tmp_path_factory.mktemp("killed"), request.param)
 
 
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Disturbed:
+    return disturb(tmp_path_factory.mktemp("interrupted"), MOMENTS[0])
+
+
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(staging, "BATCH_EVENTS", 50)
+    monkeypatch.setattr(staging, "BATCH_EVENTS", BATCH_EVENTS)
 
 
 def flip(path: Path, position: int) -> None:
@@ -54,7 +59,7 @@ def test_a_log_cut_off_anywhere_is_replayed_up_to_there(killed: Disturbed, tmp_p
             file.truncate(size * number // 50)
         assert contradictions(EventStore(store.folder)) == []
         assert seen(store.folder) in (store.old, store.new)
-        if number % 7 == 0:
+        if number % 10 == 0:
             assert store.load_again() == store.new
 
 
@@ -76,7 +81,7 @@ def test_a_log_whose_end_is_zeroed_is_set_aside_and_kept(
 def test_a_flipped_bit_in_the_log_never_reaches_readers(killed: Disturbed, tmp_path: Path) -> None:
     rng = random.Random(3)
     size = killed.log.stat().st_size
-    for number in range(12):
+    for number in range(8):
         store = killed.copy(tmp_path / str(number))
         flip(store.log, rng.randrange(size))
         told: list[str] = []
@@ -90,12 +95,12 @@ def test_a_flipped_bit_in_the_log_never_reaches_readers(killed: Disturbed, tmp_p
 
 
 def test_a_flipped_bit_in_the_store_is_found_and_repaired(
-    killed: Disturbed, tmp_path: Path
+    interrupted: Disturbed, tmp_path: Path
 ) -> None:
     rng = random.Random(4)
-    size = (killed.folder / "store.duckdb").stat().st_size
-    for number in range(14):
-        store = killed.copy(tmp_path / str(number))
+    size = (interrupted.folder / "store.duckdb").stat().st_size
+    for number in range(10):
+        store = interrupted.copy(tmp_path / str(number))
         # The first blocks hold the headers, of which the engine needs every one.
         position = rng.randrange(12288) if number < 4 else rng.randrange(size)
         flip(store.folder / "store.duckdb", position)
@@ -117,9 +122,9 @@ def _load_or_repair(store: Disturbed) -> None:
 
 @pytest.mark.parametrize("where", ["header", "anywhere", "cut"])
 def test_a_damaged_snapshot_is_published_again(
-    killed: Disturbed, tmp_path: Path, where: str
+    interrupted: Disturbed, tmp_path: Path, where: str
 ) -> None:
-    store = killed.copy(tmp_path / "store")
+    store = interrupted.copy(tmp_path / "store")
     published = EventStore(store.folder).snapshot()
     path = published.path(store.folder)
     if where == "cut":
@@ -135,9 +140,9 @@ def test_a_damaged_snapshot_is_published_again(
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"version": 1}', "\0" * 200, None])
 def test_a_lost_pointer_is_said_and_made_again(
-    killed: Disturbed, tmp_path: Path, content: str | None
+    interrupted: Disturbed, tmp_path: Path, content: str | None
 ) -> None:
-    store = killed.copy(tmp_path / "store")
+    store = interrupted.copy(tmp_path / "store")
     pointer = store.folder / snapshots.CURRENT
     pointer.unlink()
     if content is not None:
@@ -151,10 +156,10 @@ def test_a_lost_pointer_is_said_and_made_again(
 
 
 def test_a_store_that_is_gone_comes_back_from_its_snapshot(
-    killed: Disturbed, tmp_path: Path
+    interrupted: Disturbed, tmp_path: Path
 ) -> None:
     for number, lose in enumerate(_LOSSES):
-        store = killed.copy(tmp_path / str(number))
+        store = interrupted.copy(tmp_path / str(number))
         lose(store)
         told: list[str] = []
         with EventStore(store.folder).write(on_repair=told.append):
@@ -174,9 +179,9 @@ _LOSSES: tuple[Callable[[Disturbed], object], ...] = (
 
 
 def test_without_any_whole_snapshot_the_store_starts_empty_and_says_so(
-    killed: Disturbed, tmp_path: Path
+    interrupted: Disturbed, tmp_path: Path
 ) -> None:
-    store = killed.copy(tmp_path / "store")
+    store = interrupted.copy(tmp_path / "store")
     (store.folder / "store.duckdb").unlink()
     EventStore(store.folder).snapshot().path(store.folder).write_bytes(b"nothing")
     told: list[str] = []
@@ -189,9 +194,9 @@ def test_without_any_whole_snapshot_the_store_starts_empty_and_says_so(
 
 
 def test_going_back_to_an_older_snapshot_is_published_even_after_as_many_changes(
-    killed: Disturbed, tmp_path: Path
+    interrupted: Disturbed, tmp_path: Path
 ) -> None:
-    store = killed.copy(tmp_path / "store")
+    store = interrupted.copy(tmp_path / "store")
     assert store.load_again() == store.new
     newest = EventStore(store.folder).snapshot()
     newest.path(store.folder).write_bytes(b"damaged")
@@ -200,8 +205,10 @@ def test_going_back_to_an_older_snapshot_is_published_even_after_as_many_changes
     assert EventStore(store.folder).snapshot().version > newest.version
 
 
-def test_what_interrupted_work_left_behind_is_cleared(killed: Disturbed, tmp_path: Path) -> None:
-    store = killed.copy(tmp_path / "store")
+def test_what_interrupted_work_left_behind_is_cleared(
+    interrupted: Disturbed, tmp_path: Path
+) -> None:
+    store = interrupted.copy(tmp_path / "store")
     leftovers = [
         store.folder / "snapshots" / "v9-00000000.duckdb.tmp",
         store.folder / "snapshots" / "v9-00000000.duckdb.tmp.wal",
@@ -219,11 +226,11 @@ def test_what_interrupted_work_left_behind_is_cleared(killed: Disturbed, tmp_pat
 
 
 def test_an_interrupted_load_does_not_keep_later_ones_from_readers(
-    killed: Disturbed, tmp_path: Path
+    interrupted: Disturbed, tmp_path: Path
 ) -> None:
     from tests.logs import events_of
 
-    store = killed.copy(tmp_path / "store")
+    store = interrupted.copy(tmp_path / "store")
     with EventStore(store.folder).write() as writer:
         writer.append(events_of({"c1": "A@1"}), source="other", process="other")
     processes = EventStore(store.folder).read().execute("select process from process").fetchall()
