@@ -112,10 +112,18 @@ class Written:
     def parsed(self, formats: Iterable[str]) -> str:
         """SQL for the text `T` read by the first of these formats that fits."""
         # A year of two digits goes first, because %Y would take 26 for the year 26.
-        tried = ", ".join(
-            literal(each) for each in sorted(formats, key=lambda f: ("%y" not in f, f))
-        )
-        return f"try_strptime({_cleaned(self.shapes)}, [{tried}])"
+        ordered = sorted(formats, key=lambda f: ("%y" not in f, f))
+        parsed = _strptime(_cleaned(self.shapes), ordered)
+        if not all(each.endswith("%z") for each in ordered):
+            return parsed
+        # With an offset DuckDB reads 30 February as 2 March; without one it does not.
+        day = f"regexp_replace({_cleaned(self.shapes)}, ' ?[+-][0-9:]+$', '')"
+        plain = [each.removesuffix("%z").rstrip() for each in ordered]
+        return f"case when {_strptime(day, plain)} is not null then {parsed} end"
+
+
+def _strptime(text: str, formats: Iterable[str]) -> str:
+    return f"try_strptime({text}, [{', '.join(literal(each) for each in formats)}])"
 
 
 def written(connection: duckdb.DuckDBPyConnection, relation: str, column: TimeColumn) -> Written:

@@ -24,6 +24,7 @@ class Progress:
             total=self._size,
             desc=name,
             delay=2,
+            miniters=0,
             file=sys.stderr,
             leave=False,
             bar_format="{desc}: {percentage:3.0f} %|{bar:30}| {rate_fmt}, {remaining} left",

@@ -7,7 +7,7 @@ from typing import Literal, NoReturn
 import streamlit as st
 
 from dashboards import address
-from dashboards.components.filter_bar import filter_bar
+from dashboards.components.filter_bar import described, filter_bar
 from dashboards.results import Published, Selection, of_store, published, result_of
 from dashboards.units import markdown, percent, whole
 from miner import processes, summary
@@ -75,7 +75,7 @@ def _nothing_meets(selection: Selection, total: int) -> None:
     if last:
         rest = type(selection.condition)(selection.condition.conditions[:-1])
         st.button(
-            f"Remove the last condition: {markdown(str(last), 60)}",
+            f"Remove the last condition: {markdown(described(last), 60)}",
             on_click=address.go_to,
             args=(selection.process, rest),
             key="remove last",
