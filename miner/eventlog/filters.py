@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from miner.errors import InputError, UnknownNameError
 from miner.eventlog.schema import CASE_STATUS
@@ -27,6 +27,8 @@ class Kind:
     sql: str
     """A SELECT of `case_key`; the cases that the conditions before it left are `selected_case`."""
     parse: Callable[[str], Parameters]
+    names: Literal["activity", "resource"] | None = None
+    """What the parameters name, if it must be one that the log has."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,15 @@ class Condition:
     def parameters(self) -> Parameters:
         """The parameters of its SQL."""
         return KINDS[self.kind].parse(self.value)
+
+    def names(self) -> list[str]:
+        """The activities or resources that it names."""
+        if KINDS[self.kind].names is None:
+            return []
+        found = self.parameters()
+        if self.kind == "variant":
+            return list(found["activities"] or [])
+        return [str(name) for name in found.values()]
 
     def __str__(self) -> str:
         return f"{'not ' if self.inverted else ''}{self.kind} {self.value}"
@@ -202,20 +213,20 @@ KINDS: dict[str, Kind] = {
             'select case_key from "case" where completed_at >= $low and started_at < $high',
             lambda value: _between(value),
         ),
-        Kind("activity", "cases with this activity", "ACTIVITY", _WITH_ACTIVITY, _text),
+        Kind("activity", "cases with this activity", "ACTIVITY", _WITH_ACTIVITY, _text, "activity"),
         Kind(
             "without-activity", "cases without this activity", "ACTIVITY",
-            f'select case_key from "case" where case_key not in ({_WITH_ACTIVITY})', _text,
+            f'select case_key from "case" where case_key not in ({_WITH_ACTIVITY})', _text, "activity",
         ),
         Kind(
             "starts-with", "cases whose first activity is this one", "ACTIVITY",
             'select case_key from "case" where first_activity_key in '
-            "(select activity_key from activity where activity = $value)", _text,
+            "(select activity_key from activity where activity = $value)", _text, "activity",
         ),
         Kind(
             "ends-with", "cases whose last activity is this one", "ACTIVITY",
             'select case_key from "case" where last_activity_key in '
-            "(select activity_key from activity where activity = $value)", _text,
+            "(select activity_key from activity where activity = $value)", _text, "activity",
         ),
         Kind(
             "follows", "cases where B comes directly after A", '"A>B"',
@@ -229,7 +240,7 @@ KINDS: dict[str, Kind] = {
                     and next_activity_key in
                         (select activity_key from activity where activity = $second)
             ) using (variant_key)
-            """, _pair,
+            """, _pair, "activity",
         ),
         Kind(
             "eventually-follows", "cases where B comes some time after A", '"A>B"',
@@ -248,7 +259,7 @@ KINDS: dict[str, Kind] = {
                 group by case_key
             ) as s using (case_key)
             where last_number > first_number
-            """, _pair,
+            """, _pair, "activity",
         ),
         Kind(
             "variant", "cases of this variant: its rank, or its activities", 'N or "A>B>C"',
@@ -275,7 +286,7 @@ KINDS: dict[str, Kind] = {
                     from variant
                     where activity_keys = (select keys from wanted)
                 )
-            """, _variant,
+            """, _variant, "activity",
         ),
         Kind(
             "top-variants", "cases of the N most frequent variants", "N",
@@ -356,7 +367,7 @@ KINDS: dict[str, Kind] = {
             select distinct case_key
             from activity_instance
             where resource_key in (select resource_key from resource where resource = $value)
-            """, _text,
+            """, _text, "resource",
         ),
         Kind(
             "version", "cases that ran on this version of the workflow", "VERSION",
@@ -381,7 +392,7 @@ KINDS: dict[str, Kind] = {
             from activity_instance
             where status in ('failed', 'timed_out')
                 and activity_key in (select activity_key from activity where activity = $value)
-            """, _text,
+            """, _text, "activity",
         ),
         Kind(
             "rework-of", "cases where this activity was done again", "ACTIVITY",
@@ -392,7 +403,7 @@ KINDS: dict[str, Kind] = {
             group by case_key
             having count(*) - count(*) filter (where retry) > 1
                 or count(*) > 1 and count(*) filter (where retry) < count(*) - 1
-            """, _text,
+            """, _text, "activity",
         ),
         Kind(
             "error", "cases with an error of this type", "TYPE",

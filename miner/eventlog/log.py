@@ -93,7 +93,11 @@ class EventLog:
         return cls(connection, process)
 
     def filter(self, condition: LogFilter) -> EventLog:
-        """The cases that also meet `condition`, each with all of its events."""
+        """The cases that also meet `condition`, each with all of its events.
+
+        Raises UnknownNameError for an activity or resource that no case of the process has: an
+        empty result would hide the slip.
+        """
         if not condition:
             return self
         joined = LogFilter(self.condition.conditions + condition.conditions)
@@ -185,6 +189,9 @@ class EventLog:
 
     def _keep(self, condition: Condition) -> None:
         join = "anti" if condition.inverted else "semi"
+        kind = KINDS[condition.kind].names
+        for name in condition.names() if kind else ():
+            self.known(kind, name)
         self._connection.execute(
             "create or replace temp table still_selected as "
             f"select case_key from selected_case {join} join ({KINDS[condition.kind].sql}) "
