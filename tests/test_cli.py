@@ -148,6 +148,17 @@ def test_an_interrupted_load_says_so(folder: Path) -> None:
     assert said.strip() == "procession: Stopped. What was loaded until now is kept."
 
 
+def test_a_terminal_gets_a_table(folder: Path) -> None:
+    ours, theirs = os.openpty()
+    try:
+        subprocess.run([PROCESSION, "processes"], stdout=theirs, cwd=folder, check=True, timeout=60)
+        os.close(theirs)
+        shown = os.read(ours, 65536).decode()
+    finally:
+        os.close(ours)
+    assert "first event" in shown and "───" in shown and "orders" in shown
+
+
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_every_command_has_help(command: tuple[str, ...]) -> None:
     result = CliRunner().invoke(main, [*command, "--help"])

@@ -216,7 +216,8 @@ KINDS: dict[str, Kind] = {
         Kind("activity", "cases with this activity", "ACTIVITY", _WITH_ACTIVITY, _text, "activity"),
         Kind(
             "without-activity", "cases without this activity", "ACTIVITY",
-            f'select case_key from "case" where case_key not in ({_WITH_ACTIVITY})', _text, "activity",
+            f'select case_key from "case" where case_key not in ({_WITH_ACTIVITY})',
+            _text, "activity",
         ),
         Kind(
             "starts-with", "cases whose first activity is this one", "ACTIVITY",

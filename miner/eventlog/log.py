@@ -190,8 +190,9 @@ class EventLog:
     def _keep(self, condition: Condition) -> None:
         join = "anti" if condition.inverted else "semi"
         kind = KINDS[condition.kind].names
-        for name in condition.names() if kind else ():
-            self.known(kind, name)
+        if kind:
+            for name in condition.names():
+                self.known(kind, name)
         self._connection.execute(
             "create or replace temp table still_selected as "
             f"select case_key from selected_case {join} join ({KINDS[condition.kind].sql}) "

@@ -354,12 +354,23 @@ select count(event_id)
 from staged
 """
 
+# What is delivered again unchanged keeps the position of its first delivery.
 _KEEP_NEWEST = """
 create temp table staged_newest as
-select columns(*)
-from staged
+select columns(* exclude (content, newest))
+from (
+    select
+        columns(*),
+        first_value(content) over (
+            partition by process_key, event_id order by version desc nulls last, position desc
+        ) as newest
+    from (
+        select columns(*), hash(*columns(* exclude (position))) as content
+        from staged
+    )
+)
 qualify event_id is null or row_number() over (
-    partition by process_key, event_id order by version desc nulls last, position desc
+    partition by process_key, event_id order by content <> newest, position
 ) = 1
 """
 

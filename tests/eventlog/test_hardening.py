@@ -124,5 +124,7 @@ def test_a_query_that_runs_too_long_is_stopped(
     log = store.log("p")
     started = time.monotonic()
     with pytest.raises(StoreError, match="stopped after 1 s"):
-        log.row("select count(*) as n from range(100000000) a, range(1000000) b where a.range % 7 = b.range % 11")
+        log.row(
+            "select count(*) as n from range(100000000) a, range(1000000) b where a.range % 7 = b.range % 11"
+        )
     assert time.monotonic() - started < 10

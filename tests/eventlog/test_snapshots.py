@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from miner.errors import MinerError, StoreError
+from miner.errors import StoreError
 from miner.eventlog import snapshots
 from miner.eventlog.store import EventStore
 from miner.eventlog.verify import verify
@@ -121,7 +121,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-@pytest.mark.parametrize("left", [0, 4_000, 300_000, 2_000_000, 6_000_000])
+@pytest.mark.parametrize("left", [0, 4_000, 2_000_000, 4_000_000])
 def test_on_a_full_disk_nothing_is_lost_and_running_it_again_works(
     small_disk: Path, left: int
 ) -> None:
@@ -129,12 +129,10 @@ def test_on_a_full_disk_nothing_is_lost_and_running_it_again_works(
     load(store, traces(0, 10))
     ballast = small_disk / "ballast"
     fill(ballast, small_disk, left)
-    try:
+    with pytest.raises(StoreError, match="space") as raised:
         load(store, traces(0, 4000))
-    except MinerError as error:
-        assert isinstance(error, StoreError)
-        assert "space" in str(error)
-        assert answer(store.read()) == (40, 10)
+    assert raised.value.hint
+    assert answer(store.read()) == (40, 10)
     ballast.unlink()
     load(store, traces(0, 4000))
     assert answer(store.read()) == (16_000, 4_000)
