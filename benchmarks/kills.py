@@ -127,6 +127,7 @@ def serve() -> None:
             _run(Path(folder), Path(file))
         _tell(f"pid {child}")
         ended = os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+        assert ended is not None
         _tell(f"ended {'killed' if ended.si_code == os.CLD_KILLED else ended.si_status}")
 
 

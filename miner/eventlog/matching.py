@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import duckdb
 
-from miner.eventlog.staging import DETAILS, Staged
+from miner.eventlog.staging import DETAILS, KEYED, Staged
 
 
 def merge_with_known(
@@ -22,8 +22,8 @@ def merge_with_known(
     """
     keys = {"last_key": last_key, **bounds}
     event_id = "event_id" if "event_id" in staged.details else "null::varchar"
-    connection.execute(_ARRIVING.format(event_id=event_id), keys)
-    number_repeats(connection, staged, table="arriving", **keys)
+    connection.execute(_ARRIVING.format(event_id=event_id, keyed=keyed(staged)), keys)
+    number_repeats(connection, staged, table="arriving", seen="arriving", **keys)
     connection.execute(_match(staged), {"source": source, **bounds})
     fates = connection.execute(
         "select fate, count(*) from matched group by fate order by fate"
@@ -46,26 +46,33 @@ def number_repeats(
     staged: Staged,
     *,
     table: str,
+    seen: str,
     low: int,
     high: int,
     last_key: int,
 ) -> None:
     """Tell equal events without an id apart by counting them: in one file they are real repeats.
 
-    `table` is `arriving` or `recorded_event`, in which the rows of the range stand in order.
+    `table` is `arriving` or `recorded_event`; in `seen` its rows of the range stand in order.
     """
     bounds = {"low": low, "high": high}
-    row = connection.execute(_TIES.format(table=table), bounds).fetchone()
+    row = connection.execute(_TIES.format(seen=seen), bounds).fetchone()
     if not row or not row[0]:
         return
     connection.execute(
         _OCCURRENCES.format(
             table=table,
+            seen=seen,
             lifecycle_source=_optional(staged, "lifecycle_source", "varchar"),
             event_id=_optional(staged, "event_id", "varchar"),
         ),
         {"last_key": last_key, **bounds},
     )
+
+
+def keyed(staged: Staged) -> str:
+    """The optional keys of staged events, null where the source does not give them."""
+    return ", ".join(f"{key if key in staged.keyed else 'null::integer'} as {key}" for key in KEYED)
 
 
 def insert_details(staged: Staged) -> str:
@@ -144,10 +151,7 @@ select
     position,
     1::integer as occurrence,
     {event_id} as event_id,
-    attempt,
-    resource_key,
-    error_key,
-    version_key
+    {keyed}
 from staged
 where case_key between $low and $high
 order by case_key, timestamp, position, staged.rowid
@@ -157,7 +161,7 @@ _TIES = """
 select count(*)
 from (
     select case_key = lag(case_key) over () and timestamp = lag(timestamp) over () as tied
-    from {table}
+    from {seen}
     where case_key between $low and $high
 )
 where tied
@@ -174,11 +178,11 @@ from (
                 b.resource_key
             order by b.position, b.event_key
         ) as number
-    from {table} as b
+    from {seen} as b
     join staged as s on s.rowid + 1 + $last_key = b.event_key
     semi join (
         select case_key, timestamp
-        from {table}
+        from {seen}
         where case_key between $low and $high
         group by case_key, timestamp
         having count(*) > 1

@@ -7,7 +7,7 @@ from dataclasses import astuple, dataclass
 import duckdb
 
 from miner.errors import StoreCorruptError
-from miner.eventlog import matching
+from miner.eventlog import matching, touched
 from miner.eventlog.staging import Staged
 
 
@@ -46,14 +46,16 @@ def merge(
 ) -> Counts:
     """Merge the staged events of a range of cases, inside the caller's transaction.
 
-    Leaves the keys of all cases that changed in the table `touched`. An event is *new*, or its
+    Leaves the keys of all cases that changed in the table `touched`, and all events of these in
+    `touched_event`. An event is *new*, or its
     identity is known already: then it is *unchanged* when its source says that it is newer and it
     is not different, *corrected* when it is different and not older, and a *duplicate* else. What
     a correction replaces goes to `event_history`.
     """
     bounds = {"low": cases[0], "high": cases[1]}
     (last_key,) = _row(connection, "select coalesce(max(event_key), 0) from recorded_event")
-    if _has_known_events(connection, staged, bounds):
+    known = _has_known_events(connection, staged, bounds)
+    if known:
         fates = matching.merge_with_known(
             connection, staged, bounds, source=source, load_id=load_id, last_key=last_key
         )
@@ -62,6 +64,8 @@ def merge(
         read = _append(connection, staged, bounds, load_id=load_id, last_key=last_key)
         counts = Counts(read=read, new=read)
     _merge_facts(connection, bounds)
+    if known:
+        touched.gather(connection)
     return counts
 
 
@@ -75,13 +79,23 @@ def _append(
 ) -> int:
     """All cases of the range are new: their events go straight into the truth, in order."""
     keys = {"last_key": last_key, **bounds}
-    connection.execute(_APPEND, {"load_id": load_id, **keys})
+    connection.execute(
+        _ARRIVED.format(
+            given="".join(f", {key}" for key in staged.keyed), keyed=matching.keyed(staged)
+        ),
+        {"load_id": load_id, **keys},
+    )
+    connection.execute(
+        "insert into recorded_event by name select columns(*), 1 as occurrence from touched_event"
+    )
     connection.execute(
         "create or replace temp table touched as "
         "select case_key from staged_case where case_key between $low and $high",
         bounds,
     )
-    matching.number_repeats(connection, staged, table="recorded_event", **keys)
+    matching.number_repeats(
+        connection, staged, table="recorded_event", seen="touched_event", **keys
+    )
     if staged.details:
         connection.execute(matching.insert_details(staged), {"last_key": last_key})
     (appended,) = _row(
@@ -115,7 +129,8 @@ def _merge_facts(connection: duckdb.DuckDBPyConnection, bounds: dict[str, int]) 
     connection.execute(_CHANGED_FACTS, bounds)
     connection.execute(_MERGE_FACTS)
     connection.execute(
-        "insert into touched select case_key from changed_fact anti join touched using (case_key)"
+        "insert into touched select case_key from changed_fact anti join touched using (case_key) "
+        'where case_key in (select case_key from "case")'
     )
     connection.execute("drop table changed_fact")
 
@@ -128,25 +143,32 @@ def _row(
     return row
 
 
-_APPEND = """
-insert into recorded_event by name
+# Only what the source gives is sorted; what is the same for all events is added after.
+_ARRIVED = """
+create or replace temp table touched_event as
 select
     process_key,
     case_key,
-    staged.rowid + 1 + $last_key as event_key,
+    event_key,
     activity_key,
     lifecycle,
     timestamp,
     position,
-    1 as occurrence,
-    attempt,
-    resource_key,
-    error_key,
-    version_key,
-    $load_id as load_id
-from staged
-where case_key between $low and $high
-order by case_key, timestamp, position, staged.rowid
+    {keyed},
+    $load_id::integer as load_id
+from (
+    select
+        process_key,
+        case_key,
+        staged.rowid + 1 + $last_key as event_key,
+        activity_key,
+        lifecycle,
+        timestamp,
+        position{given}
+    from staged
+    where case_key between $low and $high
+    order by case_key, timestamp, position, staged.rowid
+)
 """
 
 _CHANGED_FACTS = """

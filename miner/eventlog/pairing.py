@@ -14,7 +14,9 @@ def pair(connection: duckdb.DuckDBPyConnection) -> None:
     partner is an instance whose start or end is unknown (null). Time between suspend and resume is
     no service. The order of a case is completion, then position; what still runs comes last.
     """
-    found = connection.execute("select distinct lifecycle::varchar from touched_event").fetchall()
+    found = connection.execute(
+        "select lifecycle::varchar from (select distinct lifecycle from touched_event)"
+    ).fetchall()
     lifecycles = {lifecycle for (lifecycle,) in found}
     if lifecycles - {"complete"}:
         scheduled = lifecycles & {"scheduled", "assigned"}
@@ -68,8 +70,8 @@ with transition as (
         select event_key, instance_id
         from event_detail
         where instance_id is not null
-            and case_key between (select low from touched_bounds)
-                and (select high from touched_bounds)
+            and case_key between (select min(case_key) from touched)
+                and (select max(case_key) from touched)
     ) as d on d.event_key = e.event_key
     where lifecycle <> 'retry'
 ),

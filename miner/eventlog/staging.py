@@ -49,6 +49,8 @@ def stage(
     nothing that anybody sees.
     """
     columns = frozenset(BATCH if given is None else given)
+    if "resource_kind" in columns:
+        columns |= {"resource"}
     connection.execute(f"create or replace temp view incoming as {select}")
     _add_names(connection, process, columns)
     transitions = _map_lifecycle(connection) if "lifecycle" in columns else {}
@@ -123,6 +125,9 @@ _KEYED = {
     "process_version": ("version_key", "v.version_key"),
 }
 
+KEYED = tuple(key for key, _ in _KEYED.values())
+"""The columns of `recorded_event` that only some sources give."""
+
 _DETAIL = {
     "lifecycle_source": "nullif(i.lifecycle, w.meaning::varchar)",
     "attributes": "i.attributes::json::variant",
@@ -145,8 +150,9 @@ def _staged(columns: Collection[str], details: Collection[str]) -> str:
     """The statement that makes `staged`; only fixed names of columns go into its text."""
     meaning = "coalesce(w.meaning, 'complete')" if "lifecycle" in columns else "'complete'"
     selected = [
-        f"{expression if column in columns else 'null::integer'} as {key}"
+        f"{expression} as {key}"
         for column, (key, expression) in _KEYED.items()
+        if column in columns
     ]
     selected += [f"{_DETAIL.get(name, f'i.{name}')} as {name}" for name in details]
     joins = [join for column, join in _JOINS.items() if column in columns]
@@ -158,8 +164,7 @@ select
     a.activity_key,
     {meaning}::lifecycle as lifecycle,
     i.timestamp,
-    coalesce(i.position, 0) as position,
-    {", ".join(selected)}
+    {", ".join(["coalesce(i.position, 0) as position", *selected])}
 from (
     select coalesce(process, $process) as process, columns(* exclude (process, reason, record))
     from incoming

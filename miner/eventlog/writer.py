@@ -163,8 +163,13 @@ class Writer:
         return int(self._scalar("select changes from format"))
 
     def unfinished(self) -> bool:
-        """Whether a load was interrupted and not run again since."""
-        return bool(self._scalar("select count(*) from load where not finished"))
+        """Whether the last load was interrupted and not run again since."""
+        return bool(
+            self._scalar(
+                "select count(*) from load "
+                "where not finished and load_id = (select max(load_id) from load)"
+            )
+        )
 
     def _start(
         self,

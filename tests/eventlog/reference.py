@@ -35,7 +35,7 @@ class Instance:
 
     def at(self, phase: int) -> datetime | None:
         """When it entered a phase: first scheduled or started, last ended."""
-        instants = [e["timestamp"] for e in self.events if phase_of(e) == phase]
+        instants: list[datetime] = [e["timestamp"] for e in self.events if phase_of(e) == phase]
         if not instants:
             return None
         return max(instants) if phase == 4 else min(instants)

@@ -125,6 +125,7 @@ def test_a_query_that_runs_too_long_is_stopped(
     started = time.monotonic()
     with pytest.raises(StoreError, match="stopped after 1 s"):
         log.row(
-            "select count(*) as n from range(100000000) a, range(1000000) b where a.range % 7 = b.range % 11"
+            "select count(*) as n from range(100000000) as a "
+            "join range(1000000) as b on a.range % 7 = b.range % 11"
         )
     assert time.monotonic() - started < 10

@@ -72,7 +72,7 @@ def test_damage_is_found_and_nothing_wrong_is_restored(
         digest = landing.keep(store, other).sha256
         raw = bytearray((store / landing.FOLDER / f"{digest}.gz").read_bytes())
     content.write_bytes(raw)
-    assert [f for f in landing.check(store) if "Käufe.csv" in f.statement][0].holds is False
+    assert [f.holds for f in landing.check(store) if "Käufe.csv" in f.statement] == [False]
     with pytest.raises(StoreCorruptError):
         landing.restore(store, landed.sha256, tmp_path / "back")
     assert not (tmp_path / "back").exists()

@@ -71,7 +71,7 @@ def difference(one: Writer, other: Writer) -> dict[str, set[str]]:
     }
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(arrival=deliveries())
 def test_events_make_the_same_store_however_they_arrive(
     folder: Path, arrival: tuple[World, list[set[int]]]
@@ -89,7 +89,7 @@ def test_events_make_the_same_store_however_they_arrive(
         one.connection.close()
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     frames=st.lists(
         st.lists(

@@ -171,7 +171,7 @@ def _us(times: list[timedelta | None]) -> timedelta | None:
     return sum(known, timedelta()) if known else None
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(rows=st.lists(events, min_size=1, max_size=16))
 def test_agrees_with_the_definitions_in_plain_python(rows: list[dict[str, Any]]) -> None:
     for position, row in enumerate(rows):

@@ -160,7 +160,7 @@ def test_a_store_that_is_gone_comes_back_from_its_snapshot(
 ) -> None:
     for number, lose in enumerate(_LOSSES):
         store = interrupted.copy(tmp_path / str(number))
-        lose(store)
+        lose(store.folder)
         told: list[str] = []
         with EventStore(store.folder).write(on_repair=told.append):
             pass
@@ -169,12 +169,29 @@ def test_a_store_that_is_gone_comes_back_from_its_snapshot(
         assert store.load_again() == store.new
 
 
-_LOSSES: tuple[Callable[[Disturbed], object], ...] = (
-    lambda store: (store.folder / "store.duckdb").unlink(),
-    lambda store: ((store.folder / "store.duckdb").unlink(), store.log.unlink()),
-    lambda store: (store.folder / "store.duckdb").write_bytes(b""),
-    lambda store: (store.folder / "store.duckdb").write_bytes(b"no database" * 1000),
-    lambda store: (store.log.unlink(), (store.folder / "store.duckdb").write_bytes(b"\0" * 99999)),
+def _remove(*names: str) -> Callable[[Path], None]:
+    def lose(folder: Path) -> None:
+        for name in names:
+            (folder / name).unlink()
+
+    return lose
+
+
+def _overwrite(content: bytes, *, without_log: bool = False) -> Callable[[Path], None]:
+    def lose(folder: Path) -> None:
+        (folder / "store.duckdb").write_bytes(content)
+        if without_log:
+            (folder / "store.duckdb.wal").unlink()
+
+    return lose
+
+
+_LOSSES = (
+    _remove("store.duckdb"),
+    _remove("store.duckdb", "store.duckdb.wal"),
+    _overwrite(b""),
+    _overwrite(b"no database" * 1000),
+    _overwrite(b"\0" * 99_999, without_log=True),
 )
 
 
