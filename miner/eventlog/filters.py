@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
 from miner.errors import InputError, UnknownNameError
+from miner.eventlog import filter_values as values
+from miner.eventlog.filter_values import Parameters
 from miner.eventlog.schema import CASE_STATUS
-
-Parameters = dict[str, Any]
-
-_UNITS = {"ms": 1e-3, "s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
 @dataclass(frozen=True)
@@ -107,86 +103,6 @@ def _condition(text: str) -> Condition:
     return Condition(kind, value, inverted)
 
 
-def _text(value: str) -> Parameters:
-    return {"value": value}
-
-
-def _instant(value: str) -> Parameters:
-    return {"value": _moment(value)}
-
-
-def _end_of(value: str) -> Parameters:
-    moment = _moment(value)
-    is_day = re.fullmatch(r"\d{4}-\d{2}-\d{2}", value.strip())
-    return {"value": moment + timedelta(days=1) if is_day else moment}
-
-
-def _moment(value: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(value.strip())
-    except ValueError as error:
-        raise InputError(
-            f"{value!r} is no date or time.", hint="Write 2026-03-31 or 2026-03-31T14:00:00Z."
-        ) from error
-    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
-
-
-def seconds_of(value: str) -> float:
-    """The seconds in a text such as `90`, `15min`, `2h`, `3d` or `1d 12h`."""
-    parts = re.findall(r"(\d+(?:\.\d+)?)\s*([a-z]*)", value.strip().lower())
-    rest = re.sub(r"(\d+(?:\.\d+)?)\s*([a-z]*)", "", value.strip().lower()).strip()
-    if not parts or rest or any(unit and unit not in _UNITS for _, unit in parts):
-        raise InputError(f"{value!r} is no duration.", hint="Write 90s, 15min, 2h, 3d or 1d 12h.")
-    return float(sum(float(number) * _UNITS[unit or "s"] for number, unit in parts))
-
-
-def _duration(value: str) -> Parameters:
-    return {"value": round(seconds_of(value) * 1_000_000)}
-
-
-def _number(value: str) -> Parameters:
-    if not value.strip().isdecimal():
-        raise InputError(f"{value!r} is no count.", hint="Write a whole number such as 10.")
-    return {"value": int(value)}
-
-
-def _share(value: str) -> Parameters:
-    try:
-        share = float(value)
-    except ValueError:
-        share = -1
-    if not 0 <= share <= 1:
-        raise InputError(f"{value!r} is no share.", hint="Write a number from 0 to 1, such as 0.8.")
-    return {"value": share}
-
-
-def _pair(value: str) -> Parameters:
-    first, arrow, second = value.partition(">")
-    if not arrow or not first.strip() or not second.strip():
-        raise InputError(f"{value!r} names no two activities.", hint='Write "A>B".')
-    return {"first": first.strip(), "second": second.strip()}
-
-
-def _assignment(value: str) -> Parameters:
-    key, sign, wanted = value.partition("=")
-    if not sign or not key:
-        raise InputError(f"{value!r} is no attribute and value.", hint="Write KEY=VALUE.")
-    return {"key": key, "value": wanted}
-
-
-def _status(value: str) -> Parameters:
-    wanted = {"open": "running", "closed": "closed"}.get(value, value)
-    if wanted not in (*CASE_STATUS, "closed"):
-        raise UnknownNameError("status", value, (*CASE_STATUS, "open", "closed"))
-    return {"value": wanted}
-
-
-def _variant(value: str) -> Parameters:
-    if value.strip().isdecimal():
-        return {"rank": int(value), "activities": None}
-    return {"rank": None, "activities": [name.strip() for name in value.split(">")]}
-
-
 _WITH_ACTIVITY = """
 select case_key
 from "case"
@@ -202,32 +118,37 @@ KINDS: dict[str, Kind] = {
     for kind in (
         Kind(
             "since", "cases that started at this time or later", "TIME",
-            'select case_key from "case" where started_at >= $value', _instant,
+            'select case_key from "case" where started_at >= $value', values.instant,
         ),
         Kind(
             "until", "cases whose last event was before this time; a date means its whole day",
-            "TIME", 'select case_key from "case" where completed_at < $value', _end_of,
+            "TIME", 'select case_key from "case" where completed_at < $value', values.end_of,
         ),
         Kind(
             "active-between", "cases with an event from TIME to TIME, written TIME..TIME", "TIMES",
             'select case_key from "case" where completed_at >= $low and started_at < $high',
-            lambda value: _between(value),
+            values.between,
         ),
-        Kind("activity", "cases with this activity", "ACTIVITY", _WITH_ACTIVITY, _text, "activity"),
+        Kind(
+            "activity", "cases with this activity", "ACTIVITY", _WITH_ACTIVITY, values.text,
+            "activity",
+        ),
         Kind(
             "without-activity", "cases without this activity", "ACTIVITY",
             f'select case_key from "case" where case_key not in ({_WITH_ACTIVITY})',
-            _text, "activity",
+            values.text, "activity",
         ),
         Kind(
             "starts-with", "cases whose first activity is this one", "ACTIVITY",
             'select case_key from "case" where first_activity_key in '
-            "(select activity_key from activity where activity = $value)", _text, "activity",
+            "(select activity_key from activity where activity = $value)",
+            values.text, "activity",
         ),
         Kind(
             "ends-with", "cases whose last activity is this one", "ACTIVITY",
             'select case_key from "case" where last_activity_key in '
-            "(select activity_key from activity where activity = $value)", _text, "activity",
+            "(select activity_key from activity where activity = $value)",
+            values.text, "activity",
         ),
         Kind(
             "follows", "cases where B comes directly after A", '"A>B"',
@@ -241,7 +162,7 @@ KINDS: dict[str, Kind] = {
                     and next_activity_key in
                         (select activity_key from activity where activity = $second)
             ) using (variant_key)
-            """, _pair, "activity",
+            """, values.pair, "activity",
         ),
         Kind(
             "eventually-follows", "cases where B comes some time after A", '"A>B"',
@@ -260,7 +181,7 @@ KINDS: dict[str, Kind] = {
                 group by case_key
             ) as s using (case_key)
             where last_number > first_number
-            """, _pair, "activity",
+            """, values.pair, "activity",
         ),
         Kind(
             "variant", "cases of this variant: its rank, or its activities", 'N or "A>B>C"',
@@ -287,7 +208,7 @@ KINDS: dict[str, Kind] = {
                     from variant
                     where activity_keys = (select keys from wanted)
                 )
-            """, _variant, "activity",
+            """, values.variant, "activity",
         ),
         Kind(
             "top-variants", "cases of the N most frequent variants", "N",
@@ -301,7 +222,7 @@ KINDS: dict[str, Kind] = {
             select case_key
             from "case"
             semi join (select variant_key from ranked where rank <= $value) using (variant_key)
-            """, _number,
+            """, values.number,
         ),
         Kind(
             "variant-coverage", "cases of the most frequent variants that cover this share",
@@ -325,23 +246,23 @@ KINDS: dict[str, Kind] = {
             from "case"
             semi join (select variant_key from running where before < $value * total)
                 using (variant_key)
-            """, _share,
+            """, values.share,
         ),
         Kind(
             "longer-than", "cases with a cycle time above this", "DURATION",
-            'select case_key from "case" where cycle_time > $value', _duration,
+            'select case_key from "case" where cycle_time > $value', values.duration,
         ),
         Kind(
             "shorter-than", "cases with a cycle time below this", "DURATION",
-            'select case_key from "case" where cycle_time < $value', _duration,
+            'select case_key from "case" where cycle_time < $value', values.duration,
         ),
         Kind(
             "min-instances", "cases with at least N activity instances", "N",
-            'select case_key from "case" where instances >= $value', _number,
+            'select case_key from "case" where instances >= $value', values.number,
         ),
         Kind(
             "max-instances", "cases with at most N activity instances", "N",
-            'select case_key from "case" where instances <= $value', _number,
+            'select case_key from "case" where instances <= $value', values.number,
         ),
         Kind(
             "attribute", "cases where an attribute of the case or of an event has this value",
@@ -356,11 +277,11 @@ KINDS: dict[str, Kind] = {
             from event_detail
             where attributes is not null
                 and variant_extract(attributes, $key)::varchar = $value
-            """, _assignment,
+            """, values.assignment,
         ),
         Kind(
             "case", "the case with this id", "CASE_ID",
-            "select case_key from case_identity where case_id = $value", _text,
+            "select case_key from case_identity where case_id = $value", values.text,
         ),
         Kind(
             "resource", "cases that this resource worked on", "RESOURCE",
@@ -368,12 +289,13 @@ KINDS: dict[str, Kind] = {
             select distinct case_key
             from activity_instance
             where resource_key in (select resource_key from resource where resource = $value)
-            """, _text, "resource",
+            """, values.text, "resource",
         ),
         Kind(
             "version", "cases that ran on this version of the workflow", "VERSION",
             'select case_key from "case" where version_key in '
-            "(select version_key from process_version where process_version = $value)", _text,
+            "(select version_key from process_version where process_version = $value)",
+            values.text,
         ),
         Kind(
             "status", f"cases that are open, closed, or {', '.join(CASE_STATUS)}", "STATUS",
@@ -384,7 +306,7 @@ KINDS: dict[str, Kind] = {
                 when 'closed' then status <> 'running'
                 else status::varchar = $value
             end
-            """, _status,
+            """, values.status,
         ),
         Kind(
             "failed-at", "cases where this activity failed at least once", "ACTIVITY",
@@ -393,7 +315,7 @@ KINDS: dict[str, Kind] = {
             from activity_instance
             where status in ('failed', 'timed_out')
                 and activity_key in (select activity_key from activity where activity = $value)
-            """, _text, "activity",
+            """, values.text, "activity",
         ),
         Kind(
             "rework-of", "cases where this activity was done again", "ACTIVITY",
@@ -404,22 +326,16 @@ KINDS: dict[str, Kind] = {
             group by case_key
             having count(*) - count(*) filter (where retry) > 1
                 or count(*) > 1 and count(*) filter (where retry) < count(*) - 1
-            """, _text, "activity",
+            """, values.text, "activity",
         ),
         Kind(
             "error", "cases with an error of this type", "TYPE",
             "select distinct case_key from activity_instance where error_key in "
-            "(select error_key from error where error_type = $value)", _text,
+            "(select error_key from error where error_type = $value)",
+            values.text,
         ),
     )
 }  # fmt: skip
-
-
-def _between(value: str) -> Parameters:
-    low, dots, high = value.partition("..")
-    if not dots:
-        raise InputError(f"{value!r} names no two times.", hint="Write 2026-03-01..2026-03-31.")
-    return {"low": _moment(low), "high": _end_of(high)["value"]}
 
 
 def in_order(conditions: Iterable[tuple[str, str | bool]]) -> LogFilter:

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from miner.errors import InputError, UnknownNameError
-from miner.eventlog.filters import KINDS, Condition, LogFilter, in_order, seconds_of
+from miner.eventlog.filter_values import seconds_of
+from miner.eventlog.filters import KINDS, Condition, LogFilter, in_order
 from miner.eventlog.log import EventLog
 from tests.logs import at, events_of, log_of
 
