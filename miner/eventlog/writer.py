@@ -180,12 +180,15 @@ class Writer:
         notes: Sequence[tuple[str, str]],
     ) -> _Started:
         row = self.connection.execute(
-            'select load_id, batches_done, read, "new", duplicate, corrected, unchanged, rejected '
+            "select load_id, code_version, batches_done, "
+            'read, "new", duplicate, corrected, unchanged, rejected '
             "from load where fingerprint = $1 and process = $2 and not finished",
             [fingerprint, process],
         ).fetchone()
         if row:
-            return _Started(row[0], row[1], Counts(*row[2:]))
+            # Another version may cut batches elsewhere: then nothing is skipped, only known.
+            done = row[2] if row[1] == code_version() else 0
+            return _Started(row[0], done, Counts(*row[3:]))
         load_id = self._scalar("select coalesce(max(load_id), 0) + 1 from load")
         self.connection.execute(
             _NEW_LOAD,

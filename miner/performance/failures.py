@@ -74,15 +74,21 @@ def error_types(log: EventLog) -> pl.DataFrame:
 
 
 _FAILURES = """
-with attempted as (
+with counted as (
+    select activity_key, status, retry, count(*) as instances
+    from activity_instance
+    group by activity_key, status, retry
+),
+attempted as (
     select
         activity_key,
-        count(*) filter (
+        coalesce(sum(instances) filter (
             where status in ('completed', 'failed', 'timed_out', 'cancelled')
-        ) as attempts,
-        count(*) filter (where status in ('failed', 'timed_out')) as failed_attempts,
-        count(*) filter (where retry) as retries
-    from activity_instance
+        ), 0) as attempts,
+        coalesce(sum(instances) filter (where status in ('failed', 'timed_out')), 0)
+            as failed_attempts,
+        coalesce(sum(instances) filter (where retry), 0) as retries
+    from counted
     group by activity_key
 ),
 failing as (
@@ -104,6 +110,8 @@ attempt as (
     from activity_instance
     semi join failing using (case_key, activity_key)
     where status in ('completed', 'failed', 'timed_out')
+        and case_key between (select min(case_key) from failing)
+            and (select max(case_key) from failing)
 ),
 episode as (
     select

@@ -57,7 +57,7 @@ def test_a_page_without_a_store_says_what_to_do(page: str, tmp_path: Path, visit
 def test_a_filter_nothing_meets_offers_to_remove_its_last_condition(
     page: str, orders: Path, visit: Visit
 ) -> None:
-    nothing = LogFilter.of("activity Check", "activity Nowhere")
+    nothing = LogFilter.of("activity Check", "case nobody")
     app = visit(orders, page, process="orders", f=nothing.to_json())
     assert not app.exception
     assert "No case meets the filter: 0 of 13 cases." in words(app)
