@@ -51,6 +51,9 @@ def writing(path: Path, scratch: Path) -> duckdb.DuckDBPyConnection:
         },
     )
     connection.execute("set global TimeZone = 'UTC'")
+    # Counted for our own progress bar, not printed: stdout belongs to results.
+    connection.execute("set enable_progress_bar = true")
+    connection.execute("set enable_progress_bar_print = false")
     return connection
 
 
