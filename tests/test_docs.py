@@ -17,12 +17,11 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 DOCUMENTS = [README, *(path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md"))]
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
     """A folder with nothing in it but the sample logs."""
-    made = tmp_path_factory.mktemp("readme")
-    (made / "sample_logs").symlink_to(ROOT / "sample_logs")
-    return made
+    (tmp_path / "sample_logs").symlink_to(ROOT / "sample_logs")
+    return tmp_path
 
 
 def environment(folder: Path) -> dict[str, str]:

@@ -88,16 +88,24 @@ def directly_follows(log: EventLog) -> pl.DataFrame:
             join variant_cases as v using (variant_key)
             group by p.activity_key, p.next_activity_key
         ),
-        path as (
+        packed_path as (
             select
-                activity_key,
-                next_activity_key,
+                (activity_key::bigint << 24) | next_activity_key as packed,
                 count(*) as frequency,
                 quantile_cont(next_time, [0.5, 0.95]) as times,
                 count(*) - count(next_time) as overlapping
             from activity_instance
             where next_activity_key is not null
-            group by activity_key, next_activity_key
+            group by packed
+        ),
+        path as (
+            select
+                (packed >> 24)::integer as activity_key,
+                (packed & 16777215)::integer as next_activity_key,
+                frequency,
+                times,
+                overlapping
+            from packed_path
         ),
         found as (
             select

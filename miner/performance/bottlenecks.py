@@ -64,16 +64,24 @@ activity_cases as (
     join variant_cases as v using (variant_key)
     group by a.activity_key
 ),
-handover as (
+packed_handover as (
     select
-        activity_key as previous_activity_key,
-        next_activity_key as activity_key,
+        (activity_key::bigint << 24) | next_activity_key as packed,
         count(*) as frequency,
         sum(next_time) as time,
         quantile_cont(next_time, 0.5) as median
     from activity_instance
     where next_activity_key is not null
-    group by activity_key, next_activity_key
+    group by packed
+),
+handover as (
+    select
+        (packed >> 24)::integer as previous_activity_key,
+        (packed & 16777215)::integer as activity_key,
+        frequency,
+        time,
+        median
+    from packed_handover
 ),
 waited as (
     select

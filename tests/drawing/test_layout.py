@@ -171,7 +171,9 @@ def test_it_works_inside_a_running_event_loop() -> None:
         assert engine.placed("digraph{a->b}", timeout=10)["objects"]
         return layout(boxes(["a", "b"]), [Link("a", "b")])
 
-    assert asyncio.run(inside()).engine == "dot"
+    # in a thread of its own, because other tests may leave a loop running in this one
+    with ThreadPoolExecutor(1) as thread:
+        assert thread.submit(asyncio.run, inside()).result().engine == "dot"
 
 
 def test_the_engine_starts_and_lays_out_fast() -> None:
