@@ -9,7 +9,7 @@ from typing import Literal
 import polars as pl
 
 from dashboards.results import Selection, derived, result_of
-from miner import EventLog, activity_times, directly_follows, failures, rework, summary, variants
+from miner import EventLog, activities, directly_follows, summary, variants
 from miner.discovery.process_map import ProcessMap, opening_view, process_map, simplify
 from miner.drawing.map_picture import pieces, svg
 from miner.drawing.palette import palette
@@ -31,17 +31,7 @@ class Drawn:
 
 def whole_map(log: EventLog) -> ProcessMap:
     """The whole map of a log: its directly-follows graph, and what is known of its activities."""
-    activities = (
-        rework(log)
-        .select("activity", "cases", frequency="instances")
-        .join(failures(log).select("activity", failed="failed_attempts"), on="activity", how="left")
-        .join(
-            activity_times(log).select("activity", "median_service", "median_waiting"),
-            on="activity",
-            how="left",
-        )
-    )
-    return process_map(directly_follows(log), activities)
+    return process_map(directly_follows(log), activities(log))
 
 
 def opening(selection: Selection) -> tuple[int, int]:

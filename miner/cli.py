@@ -6,34 +6,20 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from miner.errors import InputError, MinerError, exit_code
 
 if TYPE_CHECKING:
-    from miner.eventlog.filters import Condition, LogFilter
+    from miner.eventlog.filters import LogFilter
     from miner.eventlog.log import EventLog
     from miner.eventlog.store import EventStore
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _FILTERS = "miner.filters"
-
-NAMING: dict[str, Literal["activity", "resource"]] = {
-    "activity": "activity",
-    "without-activity": "activity",
-    "starts-with": "activity",
-    "ends-with": "activity",
-    "follows": "activity",
-    "eventually-follows": "activity",
-    "variant": "activity",
-    "failed-at": "activity",
-    "rework-of": "activity",
-    "resource": "resource",
-}
-"""Filters that name something of the log, and what."""
 
 
 class Commands(click.Group):
@@ -132,12 +118,7 @@ def log_of(store: EventStore, process: str) -> EventLog:
     Raises UnknownNameError for a process, or for an activity or resource in a filter, that does not
     exist: an empty result would hide the slip.
     """
-    log, condition = store.log(process), given_filter()
-    for part in condition.conditions:
-        if part.kind in NAMING:
-            for name in _names(part):
-                log.known(NAMING[part.kind], name)
-    return log.filter(condition)
+    return store.log(process, given_filter())
 
 
 def emit(result: Any, form: str) -> None:
@@ -164,13 +145,6 @@ def write_out(path: Path, content: str | bytes) -> None:
         raise InputError(
             f"{path} cannot be written: {error.strerror}.", hint="Choose another place with --out."
         ) from error
-
-
-def _names(condition: Condition) -> list[str]:
-    found = condition.parameters()
-    if condition.kind == "variant":
-        return found["activities"] or []
-    return list(found.values())
 
 
 def _store(_ctx: click.Context, _param: click.Parameter, value: Path | None) -> EventStore:
