@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +60,9 @@ def load_command(kind: type[Source]) -> click.Command:
         _run(kind, **given)
 
     command: Callable[..., Any] = format_option(store_option(run))
+    command = click.option(
+        "--dry-run", is_flag=True, help="Show the first events it would make; load nothing."
+    )(command)
     if issubclass(kind, FileSource):
         command = click.option(
             "--keep", is_flag=True, help="Keep a copy of the file in the store."
@@ -67,7 +71,7 @@ def load_command(kind: type[Source]) -> click.Command:
         "--process", metavar="NAME", help="Name of the process [the file's name]."
     )(command)
     for option in reversed(options_of(kind)):
-        command = _parameter(option)(command)
+        command = _parameter(option, kind.name)(command)
     return click.command(kind.name, help=kind.__doc__)(command)
 
 
@@ -77,8 +81,13 @@ def _run(
     from ingest.load import load as load_events
     from miner.progress import Progress
 
-    keep = given.pop("keep", False)
+    keep, dry_run = given.pop("keep", False), given.pop("dry_run")
     source = kind(**given)
+    if dry_run:
+        from ingest.preview import preview
+
+        emit(preview(source, tell_notes=_say_notes), form)
+        return
     path = given.get("path")
     named = process_name(Path(path)) if path else kind.name
     name = named if process is None else process
@@ -95,6 +104,7 @@ def _run(
             on_repair=say,
         )
     _say_rejected(loaded)
+    _say_limitations(loaded)
     emit(as_row(loaded), form)
 
 
@@ -112,6 +122,7 @@ def as_row(loaded: Loaded) -> dict[str, Any]:
         "rejected": counts.rejected,
         "cases": loaded.cases,
         "seconds": round(loaded.seconds, 3),
+        "limitations": [asdict(each) for each in loaded.limitations],
     }
 
 
@@ -121,8 +132,12 @@ def process_name(path: Path) -> str:
     return re.sub(r"[^\w]+|_+", "-", stem).strip("-").lower() or "log"
 
 
-def _parameter(option: Option) -> Callable[[Any], Any]:
+def _parameter(option: Option, source: str) -> Callable[[Any], Any]:
+    from ingest.source import Secret
+
     flag = f"--{option.name.replace('_', '-')}"
+    if issubclass(option.type, Secret):
+        return _secret(option, source)
     if option.name == "path":
         return click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
     if option.type is bool:
@@ -135,6 +150,32 @@ def _parameter(option: Option) -> Callable[[Any], Any]:
         required=option.required,
         default=option.default,
         help=f"{option.help[:1].upper()}{option.help[1:]}.",
+    )
+
+
+def _secret(option: Option, source: str) -> Callable[[Any], Any]:
+    """A secret comes from the environment or a prompt: command lines are seen by everybody."""
+    from ingest.secrets import variable
+
+    name = variable(source, option.name)
+
+    def value(_ctx: click.Context, _parameter: click.Parameter, ask: bool) -> Any:
+        from ingest.secrets import secret_of
+        from ingest.source import Secret
+
+        if ask:
+            return Secret(click.prompt(option.name, hide_input=True, err=True))
+        found = secret_of(source, option.name)
+        if found is None and option.required:
+            raise click.UsageError(f"Set {name}, or give --ask-{option.name.replace('_', '-')}.")
+        return option.default if found is None else found
+
+    return click.option(
+        f"--ask-{option.name.replace('_', '-')}",
+        option.name,
+        is_flag=True,
+        callback=value,
+        help=f"Ask for the {option.help} [else {name} in the environment].",
     )
 
 
@@ -156,7 +197,7 @@ def _say_waiting() -> Callable[[float], None]:
 
 
 def _say_rejected(loaded: Loaded) -> None:
-    if loaded.load_id is None:
+    if loaded.load_id is None and loaded.counts.read:
         say("These bytes were loaded before with the same options; nothing was added.")
     elif loaded.counts.rejected:
         say(
@@ -167,6 +208,13 @@ def _say_rejected(loaded: Loaded) -> None:
     if changed:
         shown = ", ".join(f"{word!r} is {to}" for word, to in list(changed.items())[:12])
         say(f"lifecycle: {shown}")
+
+
+def _say_limitations(loaded: Loaded) -> None:
+    for each in loaded.limitations:
+        number = "" if each.events is None else f" ({each.events:,} events)"
+        touched = f" Touches {', '.join(each.measures)}." if each.measures else ""
+        say(f"{each.kind}: {each.text}{number}{touched}")
 
 
 def _first_line(kind: type[Source]) -> str:

@@ -11,7 +11,8 @@ from functools import partial
 from pathlib import Path
 
 from ingest.file_progress import file_watched
-from ingest.source import FileSource, Note, Source
+from ingest.paging import load_pages
+from ingest.source import FileSource, Note, Source, options_given
 from miner.errors import InputError
 from miner.eventlog.merge import Counts
 from miner.eventlog.store import EventStore
@@ -44,10 +45,10 @@ def load(
     _check_process(process)
     if isinstance(source, FileSource):
         _check_file(source.path)
+    if not isinstance(source, FileSource):
+        return load_pages(source, store, process, tell=tell, on_wait=on_wait, on_repair=on_repair)
     with store.write(on_wait=on_wait, on_repair=on_repair) as writer:
-        if isinstance(source, FileSource):
-            return _load_file(source, writer, process, keep, tell, tell_notes)
-        return _load_pages(source, writer, process)
+        return _load_file(source, writer, process, keep, tell, tell_notes)
 
 
 def fingerprint_of(source: FileSource) -> str:
@@ -81,7 +82,9 @@ def _load_file(
     if keep:
         from miner.eventlog import landing
 
-        landing.keep(writer.store, Path(source.path))
+        name = Path(source.path).name
+        about = landing.Landed("", name, 0, source.name, process, options_given(source))
+        landing.keep(writer.store, Path(source.path), about)
     parsing = None if tell is None else partial(tell, "Parsing")
     with file_watched(Path(source.path), parsing):
         scan = source.scan(writer.connection)
@@ -98,20 +101,8 @@ def _load_file(
             notes=[(note.subject, note.text) for note in opened.notes],
             tell=tell,
         )
+    loaded = writer.settle(loaded, None)
     return replace(loaded, seconds=time.monotonic() - started_at)
-
-
-def _load_pages(source: Source, writer: Writer, process: str) -> Loaded:
-    total, cases, seconds, load_id = Counts(), 0, 0.0, None
-    transitions: dict[str, str] = {}
-    for batch in source.read():
-        loaded = writer.append(batch, source=source.name, process=process)
-        total += loaded.counts
-        cases += loaded.cases
-        seconds += loaded.seconds
-        load_id = loaded.load_id
-        transitions |= loaded.transitions
-    return Loaded(source.name, process, total, cases, seconds, load_id, transitions)
 
 
 def _check_process(process: str) -> None:

@@ -14,6 +14,8 @@ from typing import Any
 from miner.errors import InputError, UnknownNameError
 
 FILE = "procession.toml"
+SOURCES = "sources"
+"""The table of the file that says what `sync` reads."""
 _SIZE = r"\d+(\.\d+)?\s*[kmgt]i?b"
 
 
@@ -51,12 +53,27 @@ def settings() -> Settings:
     UnknownNameError for a key that does not exist.
     """
     found = _from_file(Path(FILE))
+    found.pop(SOURCES, None)
     for field in fields(Settings):
         text = os.environ.get(f"PROCESSION_{field.name.upper()}")
         if text:
             found[field.name] = text
     kinds = {field.name: type(field.default) for field in fields(Settings)}
     return Settings(**{key: _typed(key, value, kinds[key]) for key, value in found.items()})
+
+
+def configured_sources() -> dict[str, dict[str, Any]]:
+    """The tables `[sources.NAME]` of `procession.toml`: what `sync` reads, in their order.
+
+    Raises InputError when the file cannot be read or holds no such tables.
+    """
+    found = _from_file(Path(FILE)).get(SOURCES, {})
+    if not isinstance(found, dict) or not all(isinstance(each, dict) for each in found.values()):
+        raise InputError(
+            f"{SOURCES!r} in {FILE} is no table of sources.",
+            hint="Write a table for each, like [sources.orders], with source = and its options.",
+        )
+    return found
 
 
 def _from_file(path: Path) -> dict[str, Any]:
@@ -68,8 +85,8 @@ def _from_file(path: Path) -> dict[str, Any]:
         raise InputError(f"{FILE} cannot be read: {error}.", hint="Correct that line.") from error
     known = [field.name for field in fields(Settings)]
     for key in found:
-        if key not in known:
-            raise UnknownNameError(f"setting in {FILE}", key, known)
+        if key not in (*known, SOURCES):
+            raise UnknownNameError(f"setting in {FILE}", key, (*known, SOURCES))
     return found
 
 

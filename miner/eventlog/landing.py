@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import json
 import os
 import secrets
 import shutil
+import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from miner.errors import InputError, StoreCorruptError
 from miner.eventlog import engine
@@ -21,6 +23,7 @@ from miner.eventlog.invariants import Finding
 
 FOLDER = "landing"
 _CHUNK = 4 << 20
+_LENGTH = struct.Struct("<Q")
 
 
 @dataclass(frozen=True)
@@ -32,9 +35,36 @@ class Landed:
     file: str
     """The name that it had."""
     bytes: int
+    source: str = ""
+    """The kind of source that can read it; empty: not recorded."""
+    process: str = ""
+    """The process named at loading."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """The options of that source, without secrets."""
 
 
-def keep(store_folder: Path, path: Path) -> Landed:
+def keep_pages(store_folder: Path, pages: Sequence[bytes], about: Landed) -> Landed:
+    """Keep what a system answered, page by page; `about` says what it is.
+
+    Raises StoreError when it cannot be written.
+    """
+    content = b"".join(part for page in pages for part in (_LENGTH.pack(len(page)), page))
+    digest = hashlib.sha256(content).hexdigest()
+    kept = replace(about, sha256=digest, bytes=len(content))
+    folder = store_folder / FOLDER
+    with engine.files_translated(store_folder):
+        _write(folder, kept, io.BytesIO(content))
+    return kept
+
+
+def pages_of(path: Path) -> Iterator[bytes]:
+    """The pages in a file that `restore` wrote, as `keep_pages` was given them."""
+    with path.open("rb") as file:
+        while length := file.read(_LENGTH.size):
+            yield file.read(_LENGTH.unpack(length)[0])
+
+
+def keep(store_folder: Path, path: Path, about: Landed | None = None) -> Landed:
     """Keep a compressed copy of the file at `path`; harmless to repeat.
 
     The copy is on the disk when this returns. Raises InputError when the file cannot be read and
@@ -47,18 +77,24 @@ def keep(store_folder: Path, path: Path) -> Landed:
     folder = store_folder / FOLDER
     with source, engine.files_translated(store_folder):
         digest = hashlib.file_digest(source, "sha256").hexdigest()
-        landed = Landed(digest, path.name, source.tell())
-        if not _note(folder, digest).exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            source.seek(0)
-            with (
-                _appearing(_content(folder, digest)) as file,
-                gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0) as packed,
-            ):
-                shutil.copyfileobj(source, packed, _CHUNK)
-            with _appearing(_note(folder, digest)) as file:
-                file.write(json.dumps(asdict(landed), ensure_ascii=False).encode())
+        known = about or Landed("", path.name, 0)
+        landed = replace(known, sha256=digest, bytes=source.tell())
+        source.seek(0)
+        _write(folder, landed, source)
     return landed
+
+
+def _write(folder: Path, landed: Landed, content: IO[bytes]) -> None:
+    if _note(folder, landed.sha256).exists():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with (
+        _appearing(_content(folder, landed.sha256)) as file,
+        gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0) as packed,
+    ):
+        shutil.copyfileobj(content, packed, _CHUNK)
+    with _appearing(_note(folder, landed.sha256)) as file:
+        file.write(json.dumps(asdict(landed), ensure_ascii=False, default=str).encode())
 
 
 def landed(store_folder: Path) -> list[Landed]:

@@ -11,10 +11,10 @@ from duckdb import DuckDBPyConnection
 from miner.errors import UnknownNameError
 from miner.eventlog import engine
 from miner.eventlog.filters import KINDS, Condition, LogFilter
+from miner.eventlog.frames import given_columns, with_all_columns
 from miner.eventlog.merge import merge
 from miner.eventlog.prepare import prepare_touched
 from miner.eventlog.staging import stage, unstage
-from miner.eventlog.writer import given_columns, with_all_columns
 
 _TABLES = {
     "case": "case_key",
@@ -30,8 +30,11 @@ _TABLES = {
     "variant_activity": None,
     "variant_path": None,
     "load": None,
+    "limitation": None,
 }
 """What an analysis sees, and the column that the selection of cases narrows it by."""
+
+_OF_ALL_PROCESSES = ("load", "limitation")
 
 
 _RECORDS = """
@@ -165,7 +168,8 @@ class EventLog:
             assert catalog is not None
             source = '"' + catalog[0].replace('"', '""') + '".main'
             for table in _TABLES:
-                narrowed = "" if table == "load" else f"where process_key = {self._process_key:d}"
+                whole = table in _OF_ALL_PROCESSES
+                narrowed = "" if whole else f"where process_key = {self._process_key:d}"
                 self._connection.execute(
                     f'create or replace temp view "{table}" as from {source}."{table}" {narrowed}'
                 )

@@ -78,12 +78,14 @@ class EventStore:
         on_wait: Callable[[float], None] | None = None,
         on_repair: Callable[[str], None] | None = None,
         thorough: bool = False,
+        publish: bool = True,
     ) -> Iterator[Writer]:
         """The one writer; publishes what it changed when the block ends.
 
-        Waits up to `wait` seconds for another writer, telling `on_wait` how long it has; then
-        raises StoreLockedError. What recovery had to do is told to `on_repair`; `thorough` reads
-        every value of the store before trusting it.
+        Without `publish` it is left to the next one who writes. Waits up to `wait` seconds for
+        another writer, telling `on_wait` how long it has; then raises StoreLockedError. What
+        recovery had to do is told to `on_repair`; `thorough` reads every value of the store before
+        trusting it.
         """
         self._make_folders()
         with self.lock(wait=wait, on_wait=on_wait):
@@ -96,7 +98,7 @@ class EventStore:
                 before = writer.changes()
                 with engine.translated(self.folder):
                     yield writer
-                behind = self._is_behind(writer, before)
+                behind = publish and self._is_behind(writer, before)
             finally:
                 writer.close()
             if behind:

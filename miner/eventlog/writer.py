@@ -6,7 +6,8 @@ import json
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from miner.eventlog import audit, engine, invariants, prepare, snapshots
+from miner.eventlog import audit, cursors, engine, honesty, invariants, prepare, snapshots
+from miner.eventlog.definitions import Definition, Limitation, define, limit
+from miner.eventlog.frames import with_all_columns
 from miner.eventlog.merge import Counts, merge
 from miner.eventlog.schema import BATCH
 from miner.eventlog.staging import Staged, stage, unstage
@@ -40,6 +43,8 @@ class Loaded:
     """Null when the same bytes had been loaded before."""
     transitions: dict[str, str]
     """The lifecycle words found and what they were taken for."""
+    limitations: tuple[Limitation, ...] = ()
+    """What the source could not tell."""
 
 
 @dataclass(frozen=True)
@@ -67,20 +72,25 @@ class Writer:
         given: Collection[str] | None = None,
         notes: Sequence[tuple[str, str]] = (),
         tell: Progress | None = None,
+        load_id: int | None = None,
+        close: Callable[[int], None] | None = None,
     ) -> Loaded:
         """Merge the events of `select`, a SELECT with the columns of `BATCH`.
 
         One transaction per few million events, each whole cases; interrupted, the next load with
         the same `fingerprint` goes on where this one ended. Nothing is loaded twice. `given` names
-        the columns that may hold something, by default all of them.
+        the columns that may hold something, by default all of them. `close` is called with the
+        load's id in the last of the transactions; `load_id` goes on with a load begun before.
         """
         started_at = time.monotonic()
         tell = tell or (lambda _what, _share: None)
         with engine.translated(self.store):
             with self._transaction(), engine.watched(self.connection, _share_of(tell, "Reading")):
                 staged = stage(self.connection, select, process=process, given=given)
-                started = self._start(source, process, origin, fingerprint, notes)
-            counts = self._merge_all(staged, started, source, tell)
+                started = self._started(load_id) or self._start(
+                    source, process, origin, fingerprint, notes
+                )
+            counts = self._merge_all(staged, started, source, tell, close)
             self._finish(started.load_id, started_at)
             unstage(self.connection)
         audit.note(
@@ -93,31 +103,62 @@ class Writer:
         )
 
     def append(
-        self, events: pl.DataFrame, *, source: str, process: str, cursor: str | None = None
+        self,
+        events: pl.DataFrame,
+        *,
+        source: str,
+        process: str,
+        scope: str = "",
+        load_id: int | None = None,
+        cursor: str | None = None,
+        limitations: Sequence[Limitation] = (),
     ) -> Loaded:
-        """Merge one batch of a system that is read in pages, together with its cursor."""
-        frame = with_all_columns(events)
-        self.connection.register("appended", frame)
+        """Merge one batch of a system that is read in pages.
+
+        Its cursor, kept per `source` and `scope`, and what the source could not tell are stored in
+        the transaction of its last event. With `load_id` the batch goes on with that load: the
+        counts are those of the whole of it, the cases those of this batch.
+        """
+
+        def close(load_id: int) -> None:
+            limit(self.connection, limitations, process=process, load_id=load_id)
+            if cursor is not None:
+                cursors.move(self.connection, source, scope, cursor, load_id)
+
+        self.connection.register("appended", with_all_columns(events))
         try:
-            loaded = self.load(
+            return self.load(
                 "select columns(*) from appended",
                 source=source,
                 process=process,
+                origin=scope,
                 # Also those that hold nothing here: a correction may take a value away.
                 given=[name for name in BATCH if name in events.columns],
+                load_id=load_id,
+                close=close,
             )
         finally:
             self.connection.unregister("appended")
-        if cursor is not None:
-            with self._transaction():
-                self.connection.execute(
-                    "delete from cursor where source = $1 and process = $2", [source, process]
-                )
-                self.connection.execute(
-                    "insert into cursor values ($1, $2, $3, $4)",
-                    [source, process, cursor, loaded.load_id],
-                )
-        return loaded
+
+    def settle(self, loaded: Loaded, since: datetime | None) -> Loaded:
+        """End a load: keep what its events show that its source could not tell.
+
+        `since` is the time of the latest event of the same source before it.
+        """
+        if loaded.load_id is None:
+            return loaded
+        with engine.translated(self.store), self._transaction():
+            seen = honesty.of_load(self.connection, loaded.load_id, since)
+            limit(self.connection, seen, process=loaded.process, load_id=loaded.load_id)
+        return replace(loaded, limitations=honesty.found(self.connection, loaded.load_id))
+
+    def define(self, definitions: Sequence[Definition], *, source: str, process: str) -> int:
+        """Keep modelled workflows; returns how many the store did not have yet."""
+        with engine.translated(self.store), self._transaction():
+            new = define(self.connection, definitions, source=source, process=process, load_id=None)
+        if new:
+            audit.note(self.store, "define", source=source, process=process, definitions=new)
+        return new
 
     def loaded_before(self, fingerprint: str, process: str) -> Counts | None:
         """What the finished load of the same bytes with the same options counted, if any."""
@@ -171,6 +212,14 @@ class Writer:
             )
         )
 
+    def _started(self, load_id: int | None) -> _Started | None:
+        row = self.connection.execute(
+            'select read, "new", duplicate, corrected, unchanged, rejected from load '
+            "where load_id = $1",
+            [load_id],
+        ).fetchone()
+        return _Started(load_id, 0, Counts(*row)) if load_id is not None and row else None
+
     def _start(
         self,
         source: str,
@@ -204,7 +253,14 @@ class Writer:
         )
         return _Started(load_id, 0, Counts())
 
-    def _merge_all(self, staged: Staged, started: _Started, source: str, tell: Progress) -> Counts:
+    def _merge_all(
+        self,
+        staged: Staged,
+        started: _Started,
+        source: str,
+        tell: Progress,
+        close: Callable[[int], None] | None,
+    ) -> Counts:
         counts = started.counts
         # A file of rejects alone still has one batch, which carries them.
         ranges = staged.ranges or ((0, 0),)
@@ -222,6 +278,8 @@ class Writer:
                 counts += batch
                 counts.check()
                 self._record(started.load_id, number + 1, counts)
+                if close and number + 1 == len(ranges):
+                    close(started.load_id)
         tell("Merging", 1.0)
         return counts
 
@@ -247,10 +305,11 @@ class Writer:
     def _finish(self, load_id: int, started_at: float) -> None:
         with self._transaction():
             self.connection.execute(
-                "update load set finished = true, seconds = $1, "
-                "cases = (select count(*) from staged_case), "
-                "first_event = (select min(timestamp) from staged), "
-                "last_event = (select max(timestamp) from staged) where load_id = $2",
+                "update load set finished = true, seconds = coalesce(seconds, 0) + $1, "
+                "cases = coalesce(cases, 0) + (select count(*) from staged_case), "
+                "first_event = least(first_event, (select min(timestamp) from staged)), "
+                "last_event = greatest(last_event, (select max(timestamp) from staged)) "
+                "where load_id = $2",
                 [time.monotonic() - started_at, load_id],
             )
 
@@ -283,23 +342,6 @@ class Writer:
         return snapshots.publish(self.store, path, _checked)
 
 
-def with_all_columns(events: pl.DataFrame) -> pl.DataFrame:
-    """`events` with every column of `BATCH`, the missing ones null, times naive and UTC."""
-    return events.select(
-        [
-            _as_column(events, name, kind)
-            if name in events.columns
-            else pl.lit(None, kind).alias(name)
-            for name, kind in BATCH.items()
-        ]
-    )
-
-
-def given_columns(events: pl.DataFrame) -> list[str]:
-    """The columns of `events` that hold something."""
-    return [name for name in events.columns if events[name].null_count() < events.height]
-
-
 def code_version() -> str:
     """The version of this package, recorded with every load."""
     try:
@@ -310,13 +352,6 @@ def code_version() -> str:
 
 def _quoted(path: Path) -> str:
     return "'" + str(path).replace("'", "''") + "'"
-
-
-def _as_column(events: pl.DataFrame, name: str, kind: Any) -> pl.Expr:
-    found = events.schema[name]
-    if isinstance(found, pl.Datetime) and found.time_zone:
-        return pl.col(name).dt.convert_time_zone("UTC").dt.replace_time_zone(None).cast(kind)
-    return pl.col(name).cast(kind)
 
 
 def _checked(path: Path) -> int:

@@ -34,7 +34,15 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Source]:
     return found
 
 
-@pytest.fixture(params=source_names())
+SYSTEMS = {
+    name: f"tests/servers/test_{name.replace('-', '_')}.py"
+    for name in source_names()
+    if not issubclass(source_class(name), FileSource)
+}
+"""Where each source that reads a system is held against the contract, with the real system."""
+
+
+@pytest.fixture(params=[name for name in source_names() if name not in SYSTEMS])
 def source(request: pytest.FixtureRequest, examples: dict[str, Source]) -> Source:
     return examples[request.param]
 
@@ -44,7 +52,12 @@ def read(source: Source) -> pl.DataFrame:
 
 
 def test_every_source_has_an_example(examples: dict[str, Source]) -> None:
-    assert sorted(examples) == source_names()
+    assert sorted([*examples, *SYSTEMS]) == source_names()
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_every_source_of_a_system_is_held_against_the_contract(name: str) -> None:
+    assert "keeps_the_contract(" in (ROOT / SYSTEMS[name]).read_text(encoding="utf-8")
 
 
 def test_the_sources_are_those_of_the_project(examples: dict[str, Source]) -> None:
@@ -53,14 +66,15 @@ def test_the_sources_are_those_of_the_project(examples: dict[str, Source]) -> No
     assert source_names() == sorted(entry.name for entry in entry_points(group=GROUP))
 
 
-def test_names_and_options_speak_for_themselves(source: Source) -> None:
-    kind = type(source)
-    assert kind is source_class(source.name)
-    assert re.fullmatch(r"[a-z]+(-[a-z]+)*", source.name)
+@pytest.mark.parametrize("name", source_names())
+def test_names_and_options_speak_for_themselves(name: str) -> None:
+    kind = source_class(name)
+    assert kind.name == name
+    assert re.fullmatch(r"[a-z]+[0-9]*(-[a-z0-9]+)*", kind.name)
     assert kind.__doc__ and not kind.__doc__.startswith(kind.__name__)  # a dataclass writes its own
     for option in options_of(kind):
         assert option.help, option.name
-        assert re.fullmatch(r"[a-z]+(_[a-z]+)*", option.name)
+        assert re.fullmatch(r"[a-z]+(_[a-z0-9]+)*", option.name)
 
 
 def test_events_have_the_columns_of_a_batch(source: Source) -> None:

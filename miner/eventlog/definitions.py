@@ -1,0 +1,137 @@
+"""Modelled workflows as their systems gave them, and what sources could not tell."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A modelled workflow: its source text and the version that cases ran on."""
+
+    process: str | None
+    """Null: the process named at loading."""
+    version: str | None
+    """As in `process_version` of the events that ran on it; null: unknown."""
+    format: str
+    """The language of the text: `bpmn`, `asl`, `airflow`, …"""
+    text: str
+    """Exactly what the system gave."""
+    valid_from: datetime | None = None
+    """UTC, naive; null: unknown."""
+    definition_id: str | None = None
+    """What the system calls it."""
+
+    @property
+    def sha256(self) -> str:
+        """The digest of the text."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Limitation:
+    """Something a source could not tell, and the measures that this touches."""
+
+    kind: str
+    """A short name: `missing-attempts`, `retention`, `sampling`, `clock-skew`, `late`, …"""
+    text: str
+    """One sentence for people."""
+    measures: tuple[str, ...]
+    """The measures to read with care, as `failure_rate`."""
+    events: int | None = None
+    """How many events it is about; null: unknown."""
+
+
+def define(
+    connection: duckdb.DuckDBPyConnection, definitions: Sequence[Definition], *, source: str,
+    process: str, load_id: int | None,
+) -> int:  # fmt: skip
+    """Keep the definitions that the store does not have yet; returns how many were new."""
+    new = 0
+    for each in definitions:
+        parameters = {
+            "process": each.process or process,
+            "version": each.version,
+            "format": each.format,
+            "sha256": each.sha256,
+        }
+        known = connection.execute(_KNOWN, parameters).fetchone()
+        if known:
+            continue
+        more = {
+            "definition_id": each.definition_id,
+            "text": each.text,
+            "valid_from": each.valid_from,
+            "source": source,
+            "load_id": load_id,
+        }
+        connection.execute(_DEFINE, parameters | more)
+        new += 1
+    return new
+
+
+def limit(
+    connection: duckdb.DuckDBPyConnection, found: Sequence[Limitation], *, process: str,
+    load_id: int,
+) -> None:  # fmt: skip
+    """Keep what a load could not tell; the same statement again adds to its number of events."""
+    for each in found:
+        parameters = {
+            "load_id": load_id,
+            "process": process,
+            "kind": each.kind,
+            "text": each.text,
+            "measures": list(each.measures),
+            "events": each.events,
+        }
+        known = {key: parameters[key] for key in ("load_id", "kind", "text", "events")}
+        changed = connection.execute(_LIMIT_AGAIN, known).fetchall()
+        if not changed:
+            connection.execute(_LIMIT, parameters)
+
+
+_KNOWN = """
+select 1
+from definition
+where process = $process
+    and version is not distinct from $version
+    and format = $format
+    and sha256 = $sha256
+"""
+
+_DEFINE = """
+insert into definition by name
+select
+    $process as process,
+    $version as version,
+    $format as format,
+    $definition_id as definition_id,
+    $text as text,
+    $sha256 as sha256,
+    $valid_from::timestamp as valid_from,
+    $source as source,
+    $load_id as load_id
+"""
+
+_LIMIT_AGAIN = """
+update limitation
+set events = events + $events
+where load_id = $load_id and kind = $kind and text = $text
+returning 1
+"""
+
+_LIMIT = """
+insert into limitation by name
+select
+    $load_id as load_id,
+    $process as process,
+    $kind as kind,
+    $text as text,
+    $measures::varchar[] as measures,
+    $events::bigint as events
+"""

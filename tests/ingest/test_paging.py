@@ -1,0 +1,160 @@
+"""Systems that are read in pages: cursors, interruptions, honesty, the landing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+import polars as pl
+import pytest
+
+from ingest import paging
+from ingest.load import load
+from ingest.source import Fetched, Known, Secret, SystemSource
+from miner.errors import SourceUnavailableError
+from miner.eventlog import landing
+from miner.eventlog.definitions import Definition, Limitation
+from miner.eventlog.honesty import limitations
+from miner.eventlog.schema import INSTANT
+from miner.eventlog.store import EventStore
+from miner.performance.summary import summary
+
+START = datetime(2026, 3, 2, 8)
+TOKEN = Secret("s3cret")
+LATER = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class Numbers(SystemSource):
+    """Cases from a system that counts; for tests."""
+
+    name: ClassVar[str] = "numbers"
+
+    upto: Annotated[int, "how far it counts"]
+    fails_at: Annotated[int, "page at which it is away"] = -1
+    token: Annotated[Secret, "a token"] = TOKEN
+
+    seen: ClassVar[list[Known]] = []
+    acknowledged: ClassVar[list[int]] = []
+
+    def scope(self) -> str:
+        return "the only one"
+
+    def fetch(self, known: Known) -> Iterator[Fetched]:
+        self.seen.append(known)
+        for number in range(known.cursor or 0, self.upto):
+            if number == self.fails_at:
+                raise SourceUnavailableError("It is away.", hint="Wait.")
+            yield Fetched(
+                json.dumps({"number": number}).encode(),
+                cursor=number + 1,
+                limitations=(Limitation("sampling", "Half is missing.", ("frequency",), 2),),
+                acknowledge=lambda number=number: self.acknowledged.append(number),  # type: ignore[misc]
+            )
+
+    def decode(self, raw: bytes) -> pl.DataFrame:
+        number = json.loads(raw)["number"]
+        return pl.DataFrame(
+            {
+                "case_id": [f"c{number // 2}"],
+                "event_id": [str(number)],
+                "activity": ["Count"],
+                "timestamp": pl.Series([START + number * LATER], dtype=INSTANT),
+                "case_status": ["completed" if number % 2 else "running"],
+            }
+        )
+
+    def definitions(self) -> Iterator[Definition]:
+        yield Definition(None, "1", "bpmn", "<definitions/>")
+
+
+@pytest.fixture(autouse=True)
+def _forget() -> None:
+    Numbers.seen.clear()
+    Numbers.acknowledged.clear()
+
+
+def cases_of(store: EventStore) -> int:
+    return summary(store.log("p")).cases
+
+
+def test_reading_goes_on_where_it_ended(tmp_path: Path) -> None:
+    store = EventStore(tmp_path / "s")
+    first = load(Numbers(3), store, process="p")
+    assert (first.counts.new, first.cases) == (3, 2)
+    second = load(Numbers(5), store, process="p")
+    assert (second.counts.read, second.counts.new) == (2, 2)
+    assert Numbers.seen[1] == Known(3, START + 2 * LATER, ("c1",))
+    third = load(Numbers(5), store, process="p")
+    assert (third.counts.read, third.load_id) == (0, None)
+    assert cases_of(store) == 3
+
+
+def test_pages_are_acknowledged_once_they_are_stored(tmp_path: Path) -> None:
+    load(Numbers(4), EventStore(tmp_path / "s"), process="p")
+    assert Numbers.acknowledged == [0, 1, 2, 3]
+
+
+def test_what_was_read_before_an_error_is_kept_and_said(tmp_path: Path) -> None:
+    store = EventStore(tmp_path / "s")
+    with pytest.raises(SourceUnavailableError, match="3 events read before that were kept"):
+        load(Numbers(9, fails_at=3), store, process="p")
+    assert cases_of(store) == 2
+    assert load(Numbers(9), store, process="p").counts.new == 6
+
+
+def test_many_small_pages_make_one_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paging, "PAGE_EVENTS", 2)
+    store = EventStore(tmp_path / "s")
+    loaded = load(Numbers(7), store, process="p")
+    assert (loaded.counts.new, loaded.cases) == (7, 4)
+    with store.write() as writer:
+        found = writer.connection.execute('select "new", finished from load')
+        assert found.fetchall() == [(7, True)]
+
+
+def test_what_a_source_could_not_tell_is_summed_up_and_kept(tmp_path: Path) -> None:
+    store = EventStore(tmp_path / "s")
+    loaded = load(Numbers(3), store, process="p")
+    assert loaded.limitations == (Limitation("sampling", "Half is missing.", ("frequency",), 6),)
+    load(Numbers(4), store, process="p")
+    assert limitations(store.log("p")).rows() == [
+        ("numbers", "sampling", "Half is missing.", ["frequency"], 8)
+    ]
+
+
+def test_definitions_are_kept_once(tmp_path: Path) -> None:
+    store = EventStore(tmp_path / "s")
+    for upto in (2, 4):
+        load(Numbers(upto), store, process="p")
+    connection = store.read()
+    found = connection.execute("select process, version, format, text from definition").fetchall()
+    assert found == [("p", "1", "bpmn", "<definitions/>")]
+
+
+def test_what_was_pulled_lies_in_the_landing_without_secrets(tmp_path: Path) -> None:
+    store = EventStore(tmp_path / "s")
+    load(Numbers(2), store, process="p")
+    (landed,) = landing.landed(store.folder)
+    assert (landed.source, landed.process) == ("numbers", "p")
+    assert landed.options == {"upto": 2, "fails_at": -1}
+    path = landing.restore(store.folder, landed.sha256, tmp_path / "pages")
+    assert [json.loads(page)["number"] for page in landing.pages_of(path)] == [0, 1]
+
+
+def test_events_older_than_the_latest_one_are_told(tmp_path: Path) -> None:
+    store = EventStore(tmp_path / "s")
+    load(Numbers(5), store, process="p")
+
+    class Behind(Numbers):
+        """The same, but it shows one more old event."""
+
+        def fetch(self, known: Known) -> Iterator[Fetched]:
+            yield Fetched(b'{"number": -7}', cursor=known.cursor)
+
+    loaded = load(Behind(0), store, process="p")
+    assert [(each.kind, each.events) for each in loaded.limitations] == [("late", 1)]
