@@ -24,7 +24,9 @@ TABLES = {
         from load
     """,
     "rejected": "select load_id, process, source, reason, record from rejected",
-    "cursor": "select source, process, cursor, load_id from cursor",
+    "definition": "select columns(* exclude (load_id)) from definition",
+    "limitation": "select columns(*) from limitation",
+    "cursor": "select source, scope, cursor, load_id from cursor",
     "fact": """
         select
             p.process, c.case_id, c.parent_case_id, c.root_case_id, c.status,
@@ -42,7 +44,7 @@ TABLES = {
     "activity_instance": """
         select
             p.process, c.case_id, i.number, a.activity, n.activity as next_activity,
-            i.scheduled_at, i.started_at, i.completed_at, i.status, i.attempt, i.retry,
+            i.scheduled_at, i.started_at, i.completed_at, i.status, i.attempt, i.repetition,
             r.resource, r.resource_kind, s.resource as next_resource,
             x.error_type, i.waiting_time, i.service_time, i.next_time
         from activity_instance as i
@@ -97,7 +99,7 @@ left join activity as a on a.activity_key = p.activity_key
 group by v.process_key, v.variant_key
 """
 
-LOADING = ("event_loaded", "event_history", "load", "rejected", "cursor")
+LOADING = ("event_loaded", "event_history", "load", "rejected", "cursor", "limitation")
 """What tells how the events came in; it differs between one load and several of the same events."""
 
 

@@ -105,7 +105,10 @@ def _run(
         )
     _say_rejected(loaded)
     _say_limitations(loaded)
-    emit(as_row(loaded), form)
+    row = as_row(loaded)
+    if form == "table":
+        del row["limitations"]
+    emit(row, form)
 
 
 def as_row(loaded: Loaded) -> dict[str, Any]:

@@ -1,7 +1,8 @@
-"""The command that keeps a store up to date with the systems it is read from."""
+"""The commands that keep a store up to date with its systems, and make it again."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -48,12 +49,30 @@ def sync(names: tuple[str, ...], every: float | None, store: EventStore, form: s
         if synced.error:
             say(f"{synced.name}: {synced.error}")
     if every is None:
-        emit([_row(synced) for synced in done] if form == "json" else _frame(done), form)
+        _emit_rows([_row(synced) for synced in done], form)
         for synced in done:
             if synced.error:
                 from miner.errors import exit_code
 
                 click.get_current_context().exit(exit_code(synced.error))
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@store_option
+@format_option
+def restore(folder: Path, store: EventStore, form: str) -> None:
+    """Load again what lies in the landing of the store FOLDER; adds nothing twice."""
+    from ingest.cli import as_row
+    from ingest.restore import restore as load_again
+
+    rows = []
+    for landed, loaded in load_again(folder, store):
+        if loaded is None:
+            say(f"{landed.file}: which source reads it was not recorded; load it by hand.")
+        else:
+            rows.append({"file": landed.file, **as_row(loaded)})
+    _emit_rows(rows, form)
 
 
 def _row(synced: Synced) -> dict[str, Any]:
@@ -64,8 +83,11 @@ def _row(synced: Synced) -> dict[str, Any]:
     return {"name": synced.name, **as_row(synced.loaded)}
 
 
-def _frame(done: list[Synced]) -> Any:
+def _emit_rows(rows: list[dict[str, Any]], form: str) -> None:
     import polars as pl
 
-    rows = [{key: v for key, v in _row(each).items() if key != "limitations"} for each in done]
-    return pl.DataFrame(rows, infer_schema_length=None)
+    if form == "json":
+        emit(rows, form)
+        return
+    plain = [{key: value for key, value in row.items() if key != "limitations"} for row in rows]
+    emit(pl.DataFrame(plain, infer_schema_length=None), form)

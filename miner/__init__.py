@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from miner.discovery.directly_follows import directly_follows, path_frequencies
     from miner.discovery.variants import variants
     from miner.eventlog.filters import Condition, LogFilter
+    from miner.eventlog.honesty import limitations
     from miner.eventlog.log import EventLog
     from miner.eventlog.quality import log_quality
     from miner.eventlog.store import EventStore
@@ -51,6 +52,7 @@ _WHERE = {
     "error_types": "miner.performance.failures",
     "failures": "miner.performance.failures",
     "handovers": "miner.organization.handover",
+    "limitations": "miner.eventlog.honesty",
     "log_quality": "miner.eventlog.quality",
     "path_frequencies": "miner.discovery.directly_follows",
     "processes": "miner.performance.processes",
@@ -77,6 +79,7 @@ __all__ = [
     "error_types",
     "failures",
     "handovers",
+    "limitations",
     "log_quality",
     "path_frequencies",
     "processes",

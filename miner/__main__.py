@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ingest.cli import load, sources
-from ingest.sync_commands import sync
+from ingest.sync_commands import restore, sync
 from miner.analysis_commands import analysis_commands
 from miner.cli import Commands, emit, format_option, say, store_option
 from miner.handing_commands import discover, export, process_map, report
@@ -60,8 +60,8 @@ def demo(no_serve: bool, port: int, store: EventStore, form: str) -> None:
 
 
 for command in (
-    load, sync, sources, *analysis_commands(), discover, process_map, export, report, serve, demo,
-    prepare, verify, compact,
+    load, sync, restore, sources, *analysis_commands(), discover, process_map, export, report,
+    serve, demo, prepare, verify, compact,
 ):  # fmt: skip
     main.add_command(command)
 

@@ -134,6 +134,27 @@ def loads(process: str | None, store: EventStore, form: str) -> None:
     emit(quality.loads(store.read(), process), form)
 
 
+@click.command()
+@process_argument
+@store_option
+@format_option
+def models(process: str, store: EventStore, form: str) -> None:
+    """The modelled workflows of a process, each version of them."""
+    from miner.errors import UnknownNameError
+    from miner.eventlog import definitions
+
+    found = definitions.models(store.read(), process)
+    if found.is_empty():
+        known = definitions.models(store.read())["process"].unique().to_list()
+        try:
+            store.log(process)
+        except UnknownNameError as error:
+            if not known:
+                raise
+            raise UnknownNameError("process", process, known) from error
+    emit(found, form)
+
+
 def _check_known(store: EventStore, process: str | None) -> None:
     """Raise UnknownNameError for a process that the store does not have."""
     if process is not None:

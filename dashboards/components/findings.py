@@ -8,7 +8,7 @@ import polars as pl
 import streamlit as st
 
 from dashboards.results import Selection, of_store
-from dashboards.units import percent, whole
+from dashboards.units import markdown, percent, whole
 from miner.eventlog.quality import loads, rejected
 
 _MOST_NOTES = 20
@@ -46,4 +46,18 @@ def say_findings(findings: pl.DataFrame) -> None:
         f"({percent(row['share'])}) → {row['touches']}"
         for row in touching.iter_rows(named=True)
     ]
+    st.markdown("\n".join(lines))
+
+
+def say_limitations(found: pl.DataFrame) -> None:
+    """What the sources could not tell, as sentences; says so when they told all."""
+    if found.is_empty():
+        st.caption("The sources report nothing that they could not tell.")
+        return
+    st.markdown("**What the sources could not tell**")
+    lines = []
+    for row in found.iter_rows(named=True):
+        number = "" if row["events"] is None else f" **{whole(row['events'])}** events."
+        touched = f" → {', '.join(row['measures'])}" if row["measures"] else ""
+        lines.append(f"- {markdown(row['source'])}: {markdown(row['text'], 500)}{number}{touched}")
     st.markdown("\n".join(lines))

@@ -3,11 +3,17 @@
 import streamlit as st
 
 from dashboards.components import definition, downloads, page, table
-from dashboards.components.findings import loads_of, notes_of, rejected_of, say_findings
+from dashboards.components.findings import (
+    loads_of,
+    notes_of,
+    rejected_of,
+    say_findings,
+    say_limitations,
+)
 from dashboards.components.headings import LOADS, QUALITY, REJECTED
 from dashboards.results import result_of
 from dashboards.units import markdown
-from miner import log_quality
+from miner import limitations, log_quality
 
 selection = page("Log quality", "Can this data be trusted, and what can it not tell?")
 findings = result_of(log_quality, selection)
@@ -17,6 +23,7 @@ found, loaded, quarantine = st.tabs(
     ["Findings", "Loads", "Rejected rows"], key="quality", on_change="rerun"
 )
 with found:
+    say_limitations(result_of(limitations, selection))
     table(findings, QUALITY, key="findings", rows=16)
 with loaded:
     table(loads, LOADS, key="loads")
@@ -29,4 +36,4 @@ with quarantine:
         table(rejected_of(selection), REJECTED, key="rejected")
 files = {"log_quality.csv": findings, "loads.csv": loads}
 downloads(selection.process, {**files, "rejected.csv": lambda: rejected_of(selection)})
-definition(log_quality)
+definition(log_quality, limitations)

@@ -8,6 +8,34 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import duckdb
+import polars as pl
+
+from miner.eventlog import engine
+from miner.eventlog.schema import INSTANT
+
+MODELS = pl.Schema(
+    {
+        "process": pl.String(),
+        "version": pl.String(),
+        "format": pl.String(),
+        "definition_id": pl.String(),
+        "valid_from": INSTANT,
+        "source": pl.String(),
+        "sha256": pl.String(),
+        "cases": pl.Int64(),
+    }
+)
+
+
+def models(connection: duckdb.DuckDBPyConnection, process: str | None = None) -> pl.DataFrame:
+    """The modelled workflows that the store knows, of one process or of all.
+
+    Returns `MODELS`, one row per version and text, in order of process and validity; `cases` are
+    those that ran on the version, `version` and `valid_from` are null where the source did not say.
+    """
+    with engine.translated():
+        found: pl.DataFrame = connection.sql(_MODELS, params={"process": process}).pl()
+    return found.cast(MODELS)
 
 
 @dataclass(frozen=True)
@@ -94,6 +122,23 @@ def limit(
         if not changed:
             connection.execute(_LIMIT, parameters)
 
+
+_MODELS = """
+with ran as (
+    select p.process, v.process_version as version, count(*) as cases
+    from "case" as c
+    join process as p using (process_key)
+    join process_version as v using (version_key)
+    group by p.process, v.process_version
+)
+select
+    d.process, d.version, d.format, d.definition_id, d.valid_from, d.source, d.sha256,
+    coalesce(r.cases, 0) as cases
+from definition as d
+left join ran as r on r.process = d.process and r.version = d.version
+where $process is null or d.process = $process
+order by d.process, d.valid_from nulls last, length(d.version), d.version, d.sha256
+"""
 
 _KNOWN = """
 select 1

@@ -59,13 +59,21 @@ def log_quality(log: EventLog) -> pl.DataFrame:
 
 
 def loads(connection: duckdb.DuckDBPyConnection, process: str | None = None) -> pl.DataFrame:
-    """What was loaded into the store, newest first; `LOADS`."""
+    """What was loaded into the store, or what events of `process` came with, newest first.
+
+    Returns `LOADS`, one row per load; a load that filled several processes belongs to each.
+    """
     sql = """
         select
             load_id, source, process, origin, finished, read, "new", duplicate, corrected,
             unchanged, rejected, cases, first_event, last_event, notes, started_at, seconds
         from load
-        where $process is null or process = $process
+        where $process is null or process = $process or load_id in (
+            select e.load_id
+            from recorded_event as e
+            join process as p using (process_key)
+            where p.process = $process
+        )
         order by load_id desc
     """
     return _rows(connection, sql, LOADS, process)

@@ -13,9 +13,11 @@ import polars as pl
 import pytest
 
 from ingest import paging
+from ingest import restore as restoring
 from ingest.load import load
+from ingest.restore import restore
 from ingest.source import Fetched, Known, Secret, SystemSource
-from miner.errors import SourceUnavailableError
+from miner.errors import InputError, SourceUnavailableError
 from miner.eventlog import landing
 from miner.eventlog.definitions import Definition, Limitation
 from miner.eventlog.honesty import limitations
@@ -158,3 +160,17 @@ def test_events_older_than_the_latest_one_are_told(tmp_path: Path) -> None:
 
     loaded = load(Behind(0), store, process="p")
     assert [(each.kind, each.events) for each in loaded.limitations] == [("late", 1)]
+
+
+def test_a_store_is_made_again_from_what_was_pulled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(restoring, "source_class", lambda _name: Numbers)
+    store, again = EventStore(tmp_path / "s"), EventStore(tmp_path / "again")
+    for upto in (2, 5):
+        load(Numbers(upto), store, process="p")
+    assert [loaded and loaded.counts.new for _, loaded in restore(store.folder, again)] == [2, 3]
+    assert summary(again.log("p")) == summary(store.log("p"))
+    assert [loaded and loaded.counts.new for _, loaded in restore(store.folder, again)] == [0, 0]
+    with pytest.raises(InputError, match="nothing in the landing"):
+        list(restore(tmp_path / "nowhere", again))
