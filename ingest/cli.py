@@ -108,6 +108,7 @@ def _run(
     row = as_row(loaded)
     if form == "table":
         del row["limitations"]
+        row["processes"] = ", ".join(loaded.processes)
     emit(row, form)
 
 
@@ -125,6 +126,7 @@ def as_row(loaded: Loaded) -> dict[str, Any]:
         "rejected": counts.rejected,
         "cases": loaded.cases,
         "seconds": round(loaded.seconds, 3),
+        "processes": list(loaded.processes),
         "limitations": [asdict(each) for each in loaded.limitations],
     }
 

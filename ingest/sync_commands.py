@@ -89,5 +89,6 @@ def _emit_rows(rows: list[dict[str, Any]], form: str) -> None:
     if form == "json":
         emit(rows, form)
         return
-    plain = [{key: value for key, value in row.items() if key != "limitations"} for row in rows]
+    left_out = ("limitations", "processes")
+    plain = [{key: value for key, value in row.items() if key not in left_out} for row in rows]
     emit(pl.DataFrame(plain, infer_schema_length=None), form)

@@ -45,6 +45,8 @@ class Loaded:
     """The lifecycle words found and what they were taken for."""
     limitations: tuple[Limitation, ...] = ()
     """What the source could not tell."""
+    processes: tuple[str, ...] = ()
+    """The processes that got new events, in alphabetical order."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,12 @@ class Writer:
         with engine.translated(self.store), self._transaction():
             seen = honesty.of_load(self.connection, loaded.load_id, since)
             limit(self.connection, seen, process=loaded.process, load_id=loaded.load_id)
-        return replace(loaded, limitations=honesty.found(self.connection, loaded.load_id))
+        rows = self.connection.execute(_PROCESSES, [loaded.load_id]).fetchall()
+        return replace(
+            loaded,
+            limitations=honesty.found(self.connection, loaded.load_id),
+            processes=tuple(process for (process,) in rows),
+        )
 
     def define(self, definitions: Sequence[Definition], *, source: str, process: str) -> int:
         """Keep modelled workflows; returns how many the store did not have yet."""
@@ -370,6 +377,13 @@ def _checked(path: Path) -> int:
 def _share_of(tell: Progress, what: str) -> Callable[[float], None]:
     return lambda share: tell(what, share)
 
+
+_PROCESSES = """
+select process
+from process
+where process_key in (select process_key from recorded_event where load_id = $1)
+order by process
+"""
 
 _NEW_LOAD = """
 insert into load (
