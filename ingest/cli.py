@@ -202,7 +202,10 @@ def _say_waiting() -> Callable[[float], None]:
 
 
 def _say_rejected(loaded: Loaded) -> None:
-    if loaded.load_id is None and loaded.counts.read:
+    from ingest.source import FileSource
+
+    is_file = issubclass(source_class(loaded.source), FileSource)
+    if is_file and loaded.load_id is None:
         say("These bytes were loaded before with the same options; nothing was added.")
     elif loaded.counts.rejected:
         say(

@@ -23,6 +23,8 @@ PAGE_SECONDS = 20.0
 """Seconds after which what was gathered is stored, so that slow systems show early."""
 MOST_PAGES = 1000
 """Pages gathered before they are stored, for systems that answer with little."""
+MOST_HELD = 10
+"""The same for systems that wait for acknowledgements before they go on."""
 
 
 @dataclass
@@ -38,6 +40,7 @@ class _Load:
     events: int = 0
     since: float = field(default_factory=time.monotonic)
     loaded: Loaded | None = None
+    idle: Counts = field(default_factory=Counts)
     seen: np.ndarray[tuple[int], np.dtype[np.uint64]] = field(
         default_factory=lambda: np.empty(0, np.uint64)
     )
@@ -46,7 +49,8 @@ class _Load:
         """Gather a page; store what was gathered when it is enough."""
         self.pages.append(page)
         self.events += page.events.height
-        full = self.events >= PAGE_EVENTS or len(self.pages) >= MOST_PAGES
+        most = MOST_HELD if page.acknowledge else MOST_PAGES
+        full = self.events >= PAGE_EVENTS or len(self.pages) >= most
         if full or time.monotonic() - self.since > PAGE_SECONDS:
             self.flush(publish=time.monotonic() - self.since > PAGE_SECONDS)
 
@@ -61,7 +65,7 @@ class _Load:
             self._acknowledge(pages)
             return
         events = _with_last_status(frames)
-        self._keep(pages)
+        kept = self._keep(pages)
         with self.store.write(
             on_wait=self.on_wait, on_repair=self.on_repair, publish=publish
         ) as writer:
@@ -74,25 +78,35 @@ class _Load:
                 cursor=json.dumps(said[-1]) if said else None,
                 limitations=found,
             )
-        before = self.loaded.transitions if self.loaded else {}
-        seconds = self.loaded.seconds if self.loaded else 0.0
+        if kept and not loaded.touched and not loaded.counts.rejected:
+            landing.drop(self.store.folder, kept)
+        if loaded.load_id is None:
+            self.idle += loaded.counts
         self._see(events)
         self.loaded = replace(
             loaded,
             cases=len(self.seen),
-            seconds=seconds + loaded.seconds,
-            transitions=before | loaded.transitions,
+            transitions=(self.loaded.transitions if self.loaded else {}) | loaded.transitions,
         )
         self._acknowledge(pages)
 
-    def _keep(self, pages: Sequence[Page]) -> None:
+    def total(self) -> Loaded:
+        """What the load did, pages that brought nothing new included."""
+        if self.loaded is None:
+            return Loaded(self.source.name, self.process, Counts(), 0, 0.0, None, {})
+        if self.loaded.load_id is None:
+            return replace(self.loaded, counts=self.idle)
+        return replace(self.loaded, counts=self.loaded.counts + self.idle)
+
+    def _keep(self, pages: Sequence[Page]) -> landing.Landed | None:
         raw = [page.raw for page in pages if page.raw]
-        if raw:
-            about = landing.Landed(
-                "", f"{self.source.name}.pages", 0, source=self.source.name,
-                process=self.process, options=options_given(self.source),
-            )  # fmt: skip
-            landing.keep_pages(self.store.folder, raw, about)
+        if not raw:
+            return None
+        about = landing.Landed(
+            "", f"{self.source.name}.pages", 0, source=self.source.name,
+            process=self.process, options=options_given(self.source),
+        )  # fmt: skip
+        return landing.keep_pages(self.store.folder, raw, about)
 
     def _see(self, events: pl.DataFrame) -> None:
         """Remember which cases there were, as digests: cases are counted once over all pages."""
@@ -142,9 +156,9 @@ def load_pages(
                 tell(f"Reading, {read:,} events", 0.0)
     except SourceError as error:
         load.flush(publish=True)
-        raise _with_kept(error, load.loaded) from error
+        raise _with_kept(error, load.total()) from error
     load.flush(publish=False)
-    loaded = load.loaded or Loaded(source.name, process, Counts(), 0, 0.0, None, {})
+    loaded = load.total()
     if loaded.load_id is not None:
         definitions = list(source.definitions())
         with store.write(on_wait=on_wait, on_repair=on_repair) as writer:
@@ -154,9 +168,9 @@ def load_pages(
     return replace(loaded, seconds=time.monotonic() - started_at)
 
 
-def _with_kept(error: SourceError, loaded: Loaded | None) -> SourceError:
+def _with_kept(error: SourceError, loaded: Loaded) -> SourceError:
     """The same error, saying also what was stored before it."""
-    if loaded is None:
+    if not loaded.counts.read:
         return error
     said = f"{loaded.counts.read:,} events read before that were kept."
     return type(error)(error.message, hint=f"{error.hint} {said}".strip())

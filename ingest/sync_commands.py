@@ -44,7 +44,7 @@ def sync(names: tuple[str, ...], every: float | None, store: EventStore, form: s
     for synced in rounds(configured(chosen), store, every=every):
         if every is None:
             done.append(synced)
-        elif synced.error or (synced.loaded and synced.loaded.counts.read):
+        elif synced.loaded and synced.loaded.load_id is not None:
             emit(_row(synced), form)
         if synced.error:
             say(f"{synced.name}: {synced.error}")

@@ -43,18 +43,23 @@ class Landed:
     """The options of that source, without secrets."""
 
 
-def keep_pages(store_folder: Path, pages: Sequence[bytes], about: Landed) -> Landed:
+def keep_pages(store_folder: Path, pages: Sequence[bytes], about: Landed) -> Landed | None:
     """Keep what a system answered, page by page; `about` says what it is.
 
-    Raises StoreError when it cannot be written.
+    Null when the same had been kept before. Raises StoreError when it cannot be written.
     """
     content = b"".join(part for page in pages for part in (_LENGTH.pack(len(page)), page))
     digest = hashlib.sha256(content).hexdigest()
     kept = replace(about, sha256=digest, bytes=len(content))
     folder = store_folder / FOLDER
     with engine.files_translated(store_folder):
-        _write(folder, kept, io.BytesIO(content))
-    return kept
+        return kept if _write(folder, kept, io.BytesIO(content)) else None
+
+
+def drop(store_folder: Path, landed: Landed) -> None:
+    """Take away what was just kept, because it held nothing that was not known."""
+    for path in (_note, _content):
+        path(store_folder / FOLDER, landed.sha256).unlink(missing_ok=True)
 
 
 def pages_of(path: Path) -> Iterator[bytes]:
@@ -84,9 +89,10 @@ def keep(store_folder: Path, path: Path, about: Landed | None = None) -> Landed:
     return landed
 
 
-def _write(folder: Path, landed: Landed, content: IO[bytes]) -> None:
+def _write(folder: Path, landed: Landed, content: IO[bytes]) -> bool:
+    """Whether it was not there yet."""
     if _note(folder, landed.sha256).exists():
-        return
+        return False
     folder.mkdir(parents=True, exist_ok=True)
     with (
         _appearing(_content(folder, landed.sha256)) as file,
@@ -95,6 +101,7 @@ def _write(folder: Path, landed: Landed, content: IO[bytes]) -> None:
         shutil.copyfileobj(content, packed, _CHUNK)
     with _appearing(_note(folder, landed.sha256)) as file:
         file.write(json.dumps(asdict(landed), ensure_ascii=False, default=str).encode())
+    return True
 
 
 def landed(store_folder: Path) -> list[Landed]:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import polars as pl
 
-from miner.eventlog import audit, cursors, engine, honesty, invariants, prepare, snapshots
+from miner.eventlog import audit, cursors, engine, honesty, invariants, loads, prepare, snapshots
 from miner.eventlog.definitions import Definition, Limitation, define, limit
 from miner.eventlog.frames import with_all_columns
 from miner.eventlog.merge import Counts, merge
@@ -47,13 +45,8 @@ class Loaded:
     """What the source could not tell."""
     processes: tuple[str, ...] = ()
     """The processes that got new events, in alphabetical order."""
-
-
-@dataclass(frozen=True)
-class _Started:
-    load_id: int
-    batches_done: int
-    counts: Counts
+    touched: int = 0
+    """Cases in which something changed."""
 
 
 class Writer:
@@ -89,11 +82,16 @@ class Writer:
         with engine.translated(self.store):
             with self._transaction(), engine.watched(self.connection, _share_of(tell, "Reading")):
                 staged = stage(self.connection, select, process=process, given=given)
-                started = self._started(load_id) or self._start(
-                    source, process, origin, fingerprint, notes
-                )
-            counts = self._merge_all(staged, started, source, tell, close)
-            self._finish(started.load_id, started_at)
+                if load_id is None:
+                    started = loads.start(
+                        self.connection, source=source, process=process, origin=origin,
+                        fingerprint=fingerprint, notes=notes,
+                    )  # fmt: skip
+                else:
+                    started = loads.going_on(self.connection, load_id)
+            counts, touched = self._merge_all(staged, started, source, tell, close)
+            with self._transaction():
+                loads.finish(self.connection, started.load_id, time.monotonic() - started_at)
             unstage(self.connection)
         audit.note(
             self.store, "load", load_id=started.load_id, source=source, process=process,
@@ -101,8 +99,9 @@ class Writer:
         )  # fmt: skip
         seconds = time.monotonic() - started_at
         return Loaded(
-            source, process, counts, staged.cases, seconds, started.load_id, staged.transitions
-        )
+            source, process, counts, staged.cases, seconds, started.load_id, staged.transitions,
+            touched=touched,
+        )  # fmt: skip
 
     def append(
         self,
@@ -119,8 +118,10 @@ class Writer:
 
         Its cursor, kept per `source` and `scope`, and what the source could not tell are stored in
         the transaction of its last event. With `load_id` the batch goes on with that load: the
-        counts are those of the whole of it, the cases those of this batch.
+        counts are those of the whole of it, the cases those of this batch. A batch in which all is
+        known leaves nothing but its cursor, so that asking often costs readers nothing.
         """
+        before = self.changes()
 
         def close(load_id: int) -> None:
             limit(self.connection, limitations, process=process, load_id=load_id)
@@ -129,7 +130,7 @@ class Writer:
 
         self.connection.register("appended", with_all_columns(events))
         try:
-            return self.load(
+            loaded = self.load(
                 "select columns(*) from appended",
                 source=source,
                 process=process,
@@ -141,6 +142,10 @@ class Writer:
             )
         finally:
             self.connection.unregister("appended")
+        if load_id is None and not loaded.touched and not loaded.counts.rejected:
+            self._undo(loaded, before)
+            return replace(loaded, load_id=None)
+        return loaded
 
     def settle(self, loaded: Loaded, since: datetime | None) -> Loaded:
         """End a load: keep what its events show that its source could not tell.
@@ -152,11 +157,10 @@ class Writer:
         with engine.translated(self.store), self._transaction():
             seen = honesty.of_load(self.connection, loaded.load_id, since)
             limit(self.connection, seen, process=loaded.process, load_id=loaded.load_id)
-        rows = self.connection.execute(_PROCESSES, [loaded.load_id]).fetchall()
         return replace(
             loaded,
             limitations=honesty.found(self.connection, loaded.load_id),
-            processes=tuple(process for (process,) in rows),
+            processes=loads.processes_of(self.connection, loaded.load_id),
         )
 
     def define(self, definitions: Sequence[Definition], *, source: str, process: str) -> int:
@@ -169,12 +173,7 @@ class Writer:
 
     def loaded_before(self, fingerprint: str, process: str) -> Counts | None:
         """What the finished load of the same bytes with the same options counted, if any."""
-        row = self.connection.execute(
-            'select read, "new", duplicate, corrected, unchanged, rejected from load '
-            "where fingerprint = $1 and process = $2 and finished order by load_id limit 1",
-            [fingerprint, process],
-        ).fetchone()
-        return Counts(*row) if row else None
+        return loads.counted_before(self.connection, fingerprint, process)
 
     def rebuild(self) -> int:
         """Derive everything anew; returns the number of cases."""
@@ -219,56 +218,16 @@ class Writer:
             )
         )
 
-    def _started(self, load_id: int | None) -> _Started | None:
-        row = self.connection.execute(
-            'select read, "new", duplicate, corrected, unchanged, rejected from load '
-            "where load_id = $1",
-            [load_id],
-        ).fetchone()
-        return _Started(load_id, 0, Counts(*row)) if load_id is not None and row else None
-
-    def _start(
-        self,
-        source: str,
-        process: str,
-        origin: str,
-        fingerprint: str | None,
-        notes: Sequence[tuple[str, str]],
-    ) -> _Started:
-        row = self.connection.execute(
-            "select load_id, code_version, batches_done, "
-            'read, "new", duplicate, corrected, unchanged, rejected '
-            "from load where fingerprint = $1 and process = $2 and not finished",
-            [fingerprint, process],
-        ).fetchone()
-        if row:
-            # Another version may cut batches elsewhere: then nothing is skipped, only known.
-            done = row[2] if row[1] == code_version() else 0
-            return _Started(row[0], done, Counts(*row[3:]))
-        load_id = self._scalar("select coalesce(max(load_id), 0) + 1 from load")
-        self.connection.execute(
-            _NEW_LOAD,
-            {
-                "load_id": load_id,
-                "source": source,
-                "process": process,
-                "origin": origin,
-                "fingerprint": fingerprint,
-                "notes": json.dumps(list(notes), ensure_ascii=False),
-                "code_version": code_version(),
-            },
-        )
-        return _Started(load_id, 0, Counts())
-
     def _merge_all(
         self,
         staged: Staged,
-        started: _Started,
+        started: loads.Started,
         source: str,
         tell: Progress,
         close: Callable[[int], None] | None,
-    ) -> Counts:
-        counts = started.counts
+    ) -> tuple[Counts, int]:
+        """What became of all events of the load, and in how many cases something changed."""
+        counts, touched = started.counts, 0
         # A file of rejects alone still has one batch, which carries them.
         ranges = staged.ranges or ((0, 0),)
         for number, cases in enumerate(ranges):
@@ -280,45 +239,24 @@ class Writer:
                     self.connection, staged, cases=cases, source=source, load_id=started.load_id
                 )
                 if number == 0:
-                    batch += self._first_batch_extra(staged, source, started.load_id)
+                    batch += loads.reject(self.connection, staged, source, started.load_id)
+                touched += self._scalar("select count(*) from touched")
                 prepare.prepare_touched(self.connection)
                 counts += batch
                 counts.check()
-                self._record(started.load_id, number + 1, counts)
+                loads.record(self.connection, started.load_id, number + 1, counts)
                 if close and number + 1 == len(ranges):
                     close(started.load_id)
         tell("Merging", 1.0)
-        return counts
+        return counts, touched
 
-    def _first_batch_extra(self, staged: Staged, source: str, load_id: int) -> Counts:
-        """Rows that became no event, and repeats that staging removed, counted once per load."""
-        self.connection.execute(
-            "insert into rejected select $load_id, coalesce(r.process, l.process), $source, "
-            "r.reason, r.record from staged_rejected as r cross join load as l "
-            "where l.load_id = $load_id",
-            {"load_id": load_id, "source": source},
-        )
-        extra = staged.duplicate + staged.rejected
-        return Counts(read=extra, duplicate=staged.duplicate, rejected=staged.rejected)
-
-    def _record(self, load_id: int, batches_done: int, counts: Counts) -> None:
-        self.connection.execute(
-            'update load set batches_done = $1, read = $2, "new" = $3, duplicate = $4, '
-            "corrected = $5, unchanged = $6, rejected = $7 where load_id = $8",
-            [batches_done, counts.read, counts.new, counts.duplicate, counts.corrected,
-             counts.unchanged, counts.rejected, load_id],
-        )  # fmt: skip
-
-    def _finish(self, load_id: int, started_at: float) -> None:
-        with self._transaction():
-            self.connection.execute(
-                "update load set finished = true, seconds = coalesce(seconds, 0) + $1, "
-                "cases = coalesce(cases, 0) + (select count(*) from staged_case), "
-                "first_event = least(first_event, (select min(timestamp) from staged)), "
-                "last_event = greatest(last_event, (select max(timestamp) from staged)) "
-                "where load_id = $2",
-                [time.monotonic() - started_at, load_id],
-            )
+    def _undo(self, loaded: Loaded, changes: int) -> None:
+        """Forget a load in which all was known: what readers see is what it was before."""
+        self.connection.execute("begin transaction")
+        for table in ("load", "limitation"):
+            self.connection.execute(f"delete from {table} where load_id = $1", [loaded.load_id])
+        self.connection.execute("update format set changes = $1", [changes])
+        self.connection.execute("commit")
 
     def _scalar(self, sql: str) -> Any:
         # To the end: a result that is still open refuses to let frames be registered.
@@ -349,14 +287,6 @@ class Writer:
         return snapshots.publish(self.store, path, _checked)
 
 
-def code_version() -> str:
-    """The version of this package, recorded with every load."""
-    try:
-        return version("procession")
-    except PackageNotFoundError:
-        return "unknown"
-
-
 def _quoted(path: Path) -> str:
     return "'" + str(path).replace("'", "''") + "'"
 
@@ -376,21 +306,3 @@ def _checked(path: Path) -> int:
 
 def _share_of(tell: Progress, what: str) -> Callable[[float], None]:
     return lambda share: tell(what, share)
-
-
-_PROCESSES = """
-select process
-from process
-where process_key in (select process_key from recorded_event where load_id = $1)
-order by process
-"""
-
-_NEW_LOAD = """
-insert into load (
-    load_id, source, process, origin, fingerprint, finished, batches_done,
-    read, "new", duplicate, corrected, unchanged, rejected, notes, started_at, code_version
-)
-select
-    $load_id, $source, $process, $origin, $fingerprint, false, 0,
-    0, 0, 0, 0, 0, 0, $notes, (now() at time zone 'UTC')::timestamp, $code_version
-"""

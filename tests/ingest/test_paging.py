@@ -21,6 +21,7 @@ from miner.errors import InputError, SourceUnavailableError
 from miner.eventlog import landing
 from miner.eventlog.definitions import Definition, Limitation
 from miner.eventlog.honesty import limitations
+from miner.eventlog.merge import Counts
 from miner.eventlog.schema import INSTANT
 from miner.eventlog.store import EventStore
 from miner.performance.summary import summary
@@ -117,6 +118,61 @@ def test_many_small_pages_make_one_load(tmp_path: Path, monkeypatch: pytest.Monk
     with store.write() as writer:
         found = writer.connection.execute('select "new", finished from load')
         assert found.fetchall() == [(7, True)]
+
+
+def test_asking_again_for_what_is_known_leaves_readers_where_they_are(tmp_path: Path) -> None:
+    class Forgetful(Numbers):
+        """The same, but it does not know where it was."""
+
+        def fetch(self, known: Known) -> Iterator[Fetched]:
+            return super().fetch(Known())
+
+    store = EventStore(tmp_path / "s")
+    load(Forgetful(3), store, process="p")
+    before, landed = store.snapshot(), landing.landed(store.folder)
+    again = load(Forgetful(3), store, process="p")
+    assert (again.counts.read, again.counts.duplicate, again.load_id) == (3, 3, None)
+    assert (store.snapshot(), landing.landed(store.folder)) == (before, landed)
+    more = load(Forgetful(4), store, process="p")
+    assert (more.counts.new, more.counts.duplicate) == (1, 3)
+    assert store.snapshot() != before
+
+
+def test_a_status_that_changes_without_an_event_is_seen(tmp_path: Path) -> None:
+    class Ending(Numbers):
+        """The same, but all have failed."""
+
+        def decode(self, raw: bytes) -> pl.DataFrame:
+            return super().decode(raw).with_columns(case_status=pl.lit("failed"))
+
+    store = EventStore(tmp_path / "s")
+    load(Numbers(1), store, process="p")
+    assert summary(store.log("p")).failed_cases == 0
+
+    class Again(Ending):
+        """The same, from the start."""
+
+        def fetch(self, known: Known) -> Iterator[Fetched]:
+            return super().fetch(Known())
+
+    load(Again(1), store, process="p")
+    assert summary(store.log("p")).failed_cases == 1
+
+
+def test_a_row_that_cannot_be_used_is_kept_once_however_often_it_is_read(tmp_path: Path) -> None:
+    class Broken(Numbers):
+        """The same, but its rows cannot be used."""
+
+        def fetch(self, known: Known) -> Iterator[Fetched]:
+            return super().fetch(Known())
+
+        def decode(self, raw: bytes) -> pl.DataFrame:
+            return pl.DataFrame({"reason": ["it is broken"], "record": [raw.decode()]})
+
+    store = EventStore(tmp_path / "s")
+    assert load(Broken(2), store, process="p").counts.rejected == 2
+    assert load(Broken(2), store, process="p").counts == Counts(read=2, duplicate=2)
+    assert store.read().execute("select count(*) from rejected").fetchall() == [(2,)]
 
 
 def test_what_a_source_could_not_tell_is_summed_up_and_kept(tmp_path: Path) -> None:
