@@ -71,9 +71,9 @@ TABLES = {
         left join activity as l on l.activity_key = c.last_activity_key
     """,
     "variant": "select process, path from named_variant join process using (process_key)",
-    "variant_path": """
-        select v.path, a.activity, n.activity as next_activity
-        from variant_path as p
+    "repeated_path": """
+        select v.path, a.activity, n.activity as next_activity, p.times
+        from repeated_path as p
         join named_variant as v using (variant_key)
         join activity as a on a.activity_key = p.activity_key
         join activity as n on n.activity_key = p.next_activity_key

@@ -30,7 +30,20 @@ class Recorded:
     decode: Callable[[bytes], pl.DataFrame]
 
 
-SYSTEMS: dict[str, str] = {}
+SYSTEMS: dict[str, str] = {
+    "otlp-json": "benchmarks.opentelemetry:recorded",
+    "otlp-protobuf": "benchmarks.opentelemetry:recorded_protobuf",
+    "jaeger-legacy": "benchmarks.opentelemetry:recorded_jaeger",
+    "temporal": "benchmarks.temporal:recorded",
+    "temporal-history": "benchmarks.temporal:recorded_files",
+    "step-functions": "benchmarks.step_functions:recorded",
+    "camunda7": "benchmarks.camunda7:recorded",
+    "camunda8": "benchmarks.camunda8:recorded",
+    "zeebe-records": "benchmarks.camunda8:recorded_records",
+    "Kafka, JSON": "benchmarks.recorded_messages:kafka",
+    "Kafka, Avro": "benchmarks.recorded_messages:kafka_avro",
+    "RabbitMQ": "benchmarks.recorded_messages:rabbitmq",
+}
 """Module and function that record a system: `recorded(events: int) -> Recorded`."""
 
 

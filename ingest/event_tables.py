@@ -107,16 +107,21 @@ def select_events(
         values["attempt"] = f"try_cast({found['attempt'].sql} as integer)"
     for role, words in (("resource_kind", KINDS), ("case_status", VERDICTS)):
         if role in found:
-            values[role] = _one_of(as_text(found[role]), words)
+            values[role] = one_of(as_text(found[role]), words)
     rows = _checked_rows(table, roles, times, values)
     choose = _transitions if times.pair else _plain
     columns, relation = choose(table, rows, values, times.pair)
-    select = f"{_batch(columns)} from {relation}"
-    if table.rejected:
-        select += f"\nunion all\n{_batch({'reason': 'reason', 'record': 'record'})}"
-        select += f"\nfrom ({table.rejected})"
+    select = with_rejected(f"{batch_columns(columns)} from {relation}", table.rejected)
     given = frozenset(name for name, value in columns.items() if value)
     return select, given, notes
+
+
+def with_rejected(select: str, rejected: str | None) -> str:
+    """A SELECT of events, and of what `rejected` selects as `reason` and `record`."""
+    if rejected is None:
+        return select
+    reasons = batch_columns({"reason": "reason", "record": "record"})
+    return f"{select}\nunion all\n{reasons}\nfrom ({rejected})"
 
 
 def as_text(column: Column) -> str:
@@ -245,7 +250,8 @@ def _position(table: EventTable, roles: Roles) -> str:
     return f"coalesce(try_cast({column.sql} as bigint), {table.position})"
 
 
-def _one_of(sql: str, words: Mapping[str, str]) -> str:
+def one_of(sql: str, words: Mapping[str, str]) -> str:
+    """SQL for the name whose words, divided by blanks, hold the text; null if none does."""
     cases = " ".join(
         f"when lower(trim({sql})) in ({', '.join(literal(word) for word in text.split())}) "
         f"then {literal(name)}"
@@ -269,7 +275,7 @@ def _checked_rows(
         )"""
 
 
-def _batch(columns: Mapping[str, str | None]) -> str:
+def batch_columns(columns: Mapping[str, str | None]) -> str:
     """The select clause of a batch: exactly its columns, null where there is nothing to say."""
     typed = [
         f"({columns.get(name) or 'null'})::{TYPES[str(kind.base_type())]} as {identifier(name)}"

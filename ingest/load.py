@@ -14,6 +14,7 @@ from ingest.file_progress import file_watched
 from ingest.paging import load_pages
 from ingest.source import FileSource, Note, Source, options_given
 from miner.errors import InputError
+from miner.eventlog.definitions import Limitation, limit
 from miner.eventlog.merge import Counts
 from miner.eventlog.store import EventStore
 from miner.eventlog.writer import Loaded, Progress, Writer
@@ -100,9 +101,17 @@ def _load_file(
             given=opened.given,
             notes=[(note.subject, note.text) for note in opened.notes],
             tell=tell,
+            close=partial(_limit, writer, opened.limitations, process),
         )
+    definitions = list(source.definitions())
+    if definitions:
+        writer.define(definitions, source=source.name, process=process)
     loaded = writer.settle(loaded, None)
     return replace(loaded, seconds=time.monotonic() - started_at)
+
+
+def _limit(writer: Writer, limitations: Sequence[Limitation], process: str, load_id: int) -> None:
+    limit(writer.connection, limitations, process=process, load_id=load_id)
 
 
 def _check_process(process: str) -> None:

@@ -150,6 +150,8 @@ class Scan(ABC):
     select: str
     """A SELECT with exactly the columns of `BATCH`, in order."""
     notes: tuple[Note, ...] = ()
+    limitations: tuple[Limitation, ...] = ()
+    """What the file could not tell."""
     given: frozenset[str] | None = None
     """Columns of `BATCH` that may hold something, the others cost nothing; null: any of them."""
 

@@ -147,13 +147,15 @@ def _typed(name: str, option: Option, value: Any) -> Any:
             f"{option.name!r} of [sources.{name}] is a secret and does not belong in a file.",
             hint=f"Take it out and set {variable(name, option.name)} in the environment.",
         )
-    wanted = (int, float) if option.type is float else option.type
+    kind: Any = option.type
+    text = issubclass(option.type, str)
+    wanted = (int, float) if option.type is float else str if text else option.type
     if isinstance(value, bool) != (option.type is bool) or not isinstance(value, wanted):
         raise InputError(
             f"{option.name!r} of [sources.{name}] cannot be {value!r}.",
             hint=f"It is a {option.type.__name__}: {option.help}.",
         )
-    return value
+    return kind(value) if text else value
 
 
 def _hint(name: str, option: Option) -> str:

@@ -13,8 +13,9 @@ import duckdb
 import polars as pl
 
 from ingest.columns import Roles, roles_of
-from ingest.event_tables import EventTable, as_text, select_events
+from ingest.event_tables import EventTable, as_text, select_events, with_rejected
 from ingest.event_times import EventTimes, event_times
+from ingest.mapping import Mapping, MappingFile
 from ingest.source import FileSource, Note, Scan
 from ingest.time_zones import checked_choice, checked_zone
 from ingest.workplace import Workplace
@@ -37,7 +38,7 @@ class TableScan(Scan):
     def __init__(
         self,
         select: str,
-        given: frozenset[str],
+        given: frozenset[str] | None,
         notes: tuple[Note, ...],
         close: Callable[[], None],
     ) -> None:
@@ -74,6 +75,9 @@ class TableFile(FileSource):
     process_version: Annotated[str | None, "column with the deployed version"] = None
     case_status: Annotated[str | None, "column with the outcome of the case"] = None
     position: Annotated[str | None, "column that orders events of the same time"] = None
+    mapping: Annotated[
+        MappingFile | None, "file that says what columns hold, instead of guessing"
+    ] = None
 
     @abstractmethod
     def open_table(self, workplace: Workplace) -> tuple[EventTable, list[Note]]:
@@ -117,9 +121,34 @@ class TableFile(FileSource):
             f"{self.path!r} cannot be read: {reason}", hint="Copy or export it again."
         )
 
-    def _opened(self, workplace: Workplace) -> tuple[str, frozenset[str], tuple[Note, ...]]:
+    def mapped(
+        self, table: EventTable, mapping: Mapping, connection: duckdb.DuckDBPyConnection
+    ) -> str:
+        """A SELECT of the events that the rows become by a mapping."""
+        return mapping.select(
+            table.columns,
+            table.relation,
+            connection=connection,
+            position=table.position,
+            record=table.record,
+            broken=table.broken,
+            timezone=self.timezone,
+        )
+
+    def _refuse_columns(self) -> None:
+        if given := [role for role in ROLES if getattr(self, role) is not None]:
+            raise InputError(
+                f"--{given[0].replace('_', '-')} and --mapping cannot both be given.",
+                hint="Say in the mapping what the column holds.",
+            )
+
+    def _opened(self, workplace: Workplace) -> tuple[str, frozenset[str] | None, tuple[Note, ...]]:
         table, notes = self.open_table(workplace)
         connection = workplace.connection
+        if self.mapping is not None:
+            self._refuse_columns()
+            select = self.mapped(table, Mapping.read(self.mapping), connection)
+            return with_rejected(select, table.rejected), None, tuple(notes)
 
         def sample() -> pl.DataFrame:
             texts = ", ".join(f"{as_text(c)} as c{i}" for i, c in enumerate(table.columns))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ingest.cli import load, sources
+from ingest.receive import receive
 from ingest.sync_commands import restore, sync
 from miner.analysis_commands import analysis_commands
 from miner.cli import Commands, emit, format_option, say, store_option
@@ -33,35 +34,62 @@ def main() -> None:
 @store_option
 def serve(port: int, store: EventStore) -> None:
     """Open the dashboards in the browser."""
-    from dashboards.cli import serve as serve_dashboards
-
-    serve_dashboards(Path(store.folder), port)
+    _open(store, port)
 
 
 @click.command()
 @click.option("--no-serve", is_flag=True, help="Do not open the dashboards.")
 @click.option("--port", default=8501, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--live", is_flag=True, help="Run real workflows on a Temporal server and read them.")
+@click.option(
+    "--seconds", type=click.FloatRange(min=1), help="With --live --no-serve: end after so long."
+)
 @store_option
 @format_option
-def demo(no_serve: bool, port: int, store: EventStore, form: str) -> None:
+def demo(
+    no_serve: bool, port: int, live: bool, seconds: float | None, store: EventStore, form: str
+) -> None:
     """Load the sample logs, print a summary per process, and open the dashboards."""
     import polars as pl
 
-    from ingest.samples import load_samples
     from miner.performance.summary import headline
-    from miner.progress import Progress
 
-    processes = load_samples(store, Progress, say)
+    if live:
+        processes = _demo_live(store, seconds, None if no_serve else port)
+    else:
+        from ingest.samples import load_samples
+        from miner.progress import Progress
+
+        processes = load_samples(store, Progress, say)
     emit(pl.DataFrame([headline(store.log(process)) for process in processes]), form)
-    if not no_serve:
-        from dashboards.cli import serve as serve_dashboards
+    if not no_serve and not live:
+        _open(store, port)
 
-        serve_dashboards(store.folder, port)
+
+def _demo_live(store: EventStore, seconds: float | None, port: int | None) -> list[str]:
+    """Show real workflows until interrupted or so many seconds passed; what arrived."""
+    from ingest import live_demo
+
+    with live_demo.live(store, say) as orders:
+        if port is None:
+            orders.wait(seconds)
+        else:
+            orders.arrived(60)
+            _open(store, port)
+    from miner.performance.processes import processes
+
+    return list(processes(store.read())["process"]) if store.exists else []
+
+
+def _open(store: EventStore, port: int) -> None:
+    from dashboards.cli import serve as serve_dashboards
+
+    serve_dashboards(Path(store.folder), port)
 
 
 for command in (
-    load, sync, restore, sources, *analysis_commands(), discover, process_map, export, report,
-    serve, demo, prepare, verify, compact,
+    load, sync, receive, restore, sources, *analysis_commands(), discover, process_map, export,
+    report, serve, demo, prepare, verify, compact,
 ):  # fmt: skip
     main.add_command(command)
 

@@ -138,12 +138,7 @@ def test_its_waiting_adds_up_to_the_second(name: str, logs: dict[str, EventLog])
 
 
 @pytest.mark.parametrize(("name", "truth"), truths("rework"))
-def test_rework_is_counted_exactly(
-    name: str, truth: Any, logs: dict[str, EventLog], request: pytest.FixtureRequest
-) -> None:
-    if name == "insurance_claims":
-        reason = "what is scheduled again and not begun counts as done again"
-        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
+def test_rework_is_counted_exactly(name: str, truth: Any, logs: dict[str, EventLog]) -> None:
     found = rework(logs[name]).filter(activity=truth.values["activity"])
     assert found["rework_cases"].item() == truth.values["cases"]
     assert found["rework_instances"].item() == truth.values["repetitions"]

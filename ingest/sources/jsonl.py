@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
+import duckdb
+
 from ingest.event_tables import EventTable
-from ingest.json_lines import json_table, stage_lines
+from ingest.json_lines import BROKEN, JsonTable, json_table, stage_lines
+from ingest.mapping import Mapping
 from ingest.source import Note
 from ingest.table_file import ROLES, TableFile
 from ingest.text_files import open_text
@@ -33,3 +36,17 @@ class JsonLinesFile(TableFile):
         text, lines, rejected = stage_lines(text, self.path, workplace)
         given = [name for role in ROLES if (name := getattr(self, role)) is not None]
         return json_table(workplace.connection, lines, rejected, given), list(text.notes)
+
+    def mapped(
+        self, table: EventTable, mapping: Mapping, connection: duckdb.DuckDBPyConnection
+    ) -> str:
+        """A SELECT of the events that the objects become by a mapping."""
+        assert isinstance(table, JsonTable)
+        return mapping.select_lines(
+            f"(select line, rowid + 1 as row_number from {table.lines}) as numbered",
+            "line",
+            connection=connection,
+            position="row_number",
+            broken=BROKEN,
+            timezone=self.timezone,
+        )

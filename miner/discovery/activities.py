@@ -34,9 +34,9 @@ def activities(log: EventLog) -> pl.DataFrame:
             from "case"
             group by variant_key
         ),
-        present as (
-            select v.activity_key, sum(c.cases) as cases
-            from variant_activity as v
+        repeated as (
+            select v.activity_key, sum(c.cases * (v.times - 1)) as repeats
+            from repeated_activity as v
             join variant_cases as c using (variant_key)
             group by v.activity_key
         ),
@@ -53,12 +53,12 @@ def activities(log: EventLog) -> pl.DataFrame:
         select
             a.activity,
             d.frequency,
-            p.cases,
+            d.frequency - coalesce(p.repeats, 0) as cases,
             case when r.failures then d.failed end as failed,
             round(d.service)::bigint as median_service,
             round(d.waiting)::bigint as median_waiting
         from done as d
-        join present as p using (activity_key)
+        left join repeated as p using (activity_key)
         join activity as a using (activity_key)
         cross join records as r
         order by d.frequency desc, a.activity

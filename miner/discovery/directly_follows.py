@@ -82,9 +82,9 @@ def directly_follows(log: EventLog) -> pl.DataFrame:
             from "case"
             group by variant_key
         ),
-        path_cases as (
-            select p.activity_key, p.next_activity_key, sum(v.cases) as cases
-            from variant_path as p
+        repeated as (
+            select p.activity_key, p.next_activity_key, sum(v.cases * (p.times - 1)) as repeats
+            from repeated_path as p
             join variant_cases as v using (variant_key)
             group by p.activity_key, p.next_activity_key
         ),
@@ -109,10 +109,11 @@ def directly_follows(log: EventLog) -> pl.DataFrame:
         ),
         found as (
             select
-                activity_key, next_activity_key, frequency, cases,
+                activity_key, next_activity_key, frequency,
+                frequency - coalesce(repeats, 0) as cases,
                 round(times[1])::bigint as median, round(times[2])::bigint as p95, overlapping
             from path
-            join path_cases using (activity_key, next_activity_key)
+            left join repeated using (activity_key, next_activity_key)
             union all
             select null, first_activity_key, count(*), count(*), null, null, 0
             from "case"

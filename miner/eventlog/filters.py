@@ -104,13 +104,9 @@ def _condition(text: str) -> Condition:
 
 
 _WITH_ACTIVITY = """
-select case_key
-from "case"
-where variant_key in (
-    select variant_key
-    from variant_activity
-    where activity_key in (select activity_key from activity where activity = $value)
-)
+select distinct case_key
+from activity_instance
+where activity_key in (select activity_key from activity where activity = $value)
 """
 
 KINDS: dict[str, Kind] = {
@@ -153,15 +149,11 @@ KINDS: dict[str, Kind] = {
         Kind(
             "follows", "cases where B comes directly after A", '"A>B"',
             """
-            select case_key
-            from "case"
-            semi join (
-                select variant_key
-                from variant_path
-                where activity_key in (select activity_key from activity where activity = $first)
-                    and next_activity_key in
-                        (select activity_key from activity where activity = $second)
-            ) using (variant_key)
+            select distinct case_key
+            from activity_instance
+            where activity_key in (select activity_key from activity where activity = $first)
+                and next_activity_key in
+                    (select activity_key from activity where activity = $second)
             """, values.pair, "activity",
         ),
         Kind(
@@ -324,8 +316,10 @@ KINDS: dict[str, Kind] = {
             from activity_instance
             where activity_key in (select activity_key from activity where activity = $value)
             group by case_key
-            having count(*) - count(*) filter (where retry) > 1
-                or count(*) > 1 and count(*) filter (where retry) < count(*) - 1
+            having count(*) filter (where repetition is null and status <> 'scheduled') > coalesce(
+                arg_min((repetition is null)::integer, number) filter (where status <> 'scheduled'),
+                0
+            )
             """, values.text, "activity",
         ),
         Kind(

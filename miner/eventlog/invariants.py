@@ -82,7 +82,7 @@ THOROUGH = {
 _INSTANCES = """
 select
     i.case_key, i.number, i.activity_key, i.next_activity_key, i.scheduled_at, i.started_at,
-    i.completed_at, i.status, i.attempt, i.retry, i.resource_key, i.next_resource_key,
+    i.completed_at, i.status, i.attempt, i.repetition, i.resource_key, i.next_resource_key,
     i.error_key, i.waiting_time, i.service_time, i.next_time
 from {schema}.activity_instance as i
 """
@@ -98,15 +98,15 @@ join {schema}.variant as v using (variant_key)
 """
 
 _PATHS = """
-select v.activity_keys, p.activity_key, p.next_activity_key
-from {schema}.variant_path as p
+select v.activity_keys, p.activity_key, p.next_activity_key, p.times
+from {schema}.repeated_path as p
 join {schema}.variant as v using (variant_key)
 """
 
 
 _ACTIVITIES = """
 select v.activity_keys, a.activity_key, a.times
-from {schema}.variant_activity as a
+from {schema}.repeated_activity as a
 join {schema}.variant as v using (variant_key)
 """
 
@@ -156,15 +156,15 @@ def is_readable(connection: duckdb.DuckDBPyConnection) -> bool:
 def rebuilt_equals(connection: duckdb.DuckDBPyConnection) -> list[Finding]:
     """Whether the derived tables equal those of a full rebuild; leaves the rebuilt ones behind."""
     connection.execute("attach ':memory:' as kept")
-    for table in ("activity_instance", '"case"', "variant", "variant_activity", "variant_path"):
+    for table in ("activity_instance", '"case"', "variant", "repeated_activity", "repeated_path"):
         connection.execute(f"create table kept.{table} as from {table}")
     prepare.rebuild(connection)
     found = []
     names = {
         "activity instances": _INSTANCES,
         "cases": _CASES,
-        "paths of variants": _PATHS,
-        "activities of variants": _ACTIVITIES,
+        "repeated paths of variants": _PATHS,
+        "repeated activities of variants": _ACTIVITIES,
     }
     for name, sql in names.items():
         kept, fresh = sql.format(schema="kept"), sql.format(schema="main")

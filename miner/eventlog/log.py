@@ -27,8 +27,8 @@ _TABLES = {
     "error": None,
     "process_version": None,
     "variant": None,
-    "variant_activity": None,
-    "variant_path": None,
+    "repeated_activity": None,
+    "repeated_path": None,
     "load": None,
     "limitation": None,
 }

@@ -79,12 +79,7 @@ def _append(
 ) -> int:
     """All cases of the range are new: their events go straight into the truth, in order."""
     keys = {"last_key": last_key, **bounds}
-    connection.execute(
-        _ARRIVED.format(
-            given="".join(f", {key}" for key in staged.keyed), keyed=matching.keyed(staged)
-        ),
-        {"load_id": load_id, **keys},
-    )
+    touched.arrive(connection, staged, load_id=load_id, **keys)
     connection.execute(
         "insert into recorded_event by name select columns(*), 1 as occurrence from touched_event"
     )
@@ -142,34 +137,6 @@ def _row(
     assert row is not None
     return row
 
-
-# Only what the source gives is sorted; what is the same for all events is added after.
-_ARRIVED = """
-create or replace temp table touched_event as
-select
-    process_key,
-    case_key,
-    event_key,
-    activity_key,
-    lifecycle,
-    timestamp,
-    position,
-    {keyed},
-    $load_id::integer as load_id
-from (
-    select
-        process_key,
-        case_key,
-        staged.rowid + 1 + $last_key as event_key,
-        activity_key,
-        lifecycle,
-        timestamp,
-        position{given}
-    from staged
-    where case_key between $low and $high
-    order by case_key, timestamp, position, staged.rowid
-)
-"""
 
 _CHANGED_FACTS = """
 create or replace temp table changed_fact as

@@ -13,6 +13,9 @@ def pair(connection: duckdb.DuckDBPyConnection) -> None:
     start. What was scheduled first is started, or ends without a start, first. A transition with no
     partner is an instance whose start or end is unknown (null). Time between suspend and resume is
     no service. The order of a case is completion, then position; what still runs comes last.
+
+    The first instance of an activity that begins after a person ordered a retry of it is an
+    *intervention*.
     """
     found = connection.execute(
         "select lifecycle::varchar from (select distinct lifecycle from touched_event)"
@@ -20,10 +23,18 @@ def pair(connection: duckdb.DuckDBPyConnection) -> None:
     lifecycles = {lifecycle for (lifecycle,) in found}
     if lifecycles - {"complete"}:
         scheduled = lifecycles & {"scheduled", "assigned"}
-        connection.execute(_PAIRED.format(located=_SCHEDULED if scheduled else _UNSCHEDULED))
+        told, ordered = _ORDERED_BY_PEOPLE if "retry" in lifecycles else _ORDERED_BY_NOBODY
+        located = _SCHEDULED if scheduled else _UNSCHEDULED
+        connection.execute(_PAIRED.format(told=told, ordered=ordered, located=located))
         connection.execute("create or replace temp view paired as from paired_instance")
     else:
         connection.execute(_COMPLETIONS)
+
+
+def let_go(connection: duckdb.DuckDBPyConnection) -> None:
+    """Remove `paired` and what it lies over."""
+    connection.execute("drop view paired")
+    connection.execute("drop table if exists paired_instance")
 
 
 # `touched_event` is in the order of its cases already, and every event is an instance.
@@ -40,7 +51,8 @@ select
     attempt,
     resource_key,
     error_key,
-    0::bigint as suspended_time
+    0::bigint as suspended_time,
+    false as is_ordered
 from touched_event
 """
 
@@ -59,13 +71,14 @@ with transition as (
         e.attempt,
         e.resource_key,
         e.error_key,
+        e.orders,
         case
             when lifecycle in ('scheduled', 'assigned') then 1
             when lifecycle = 'start' then 2
             when lifecycle in ('suspend', 'resume') then 3
             else 4
         end as phase
-    from touched_event as e
+    from ({told}) as e
     left join (
         select event_key, instance_id
         from event_detail
@@ -135,6 +148,8 @@ instance as (
         coalesce(
             sum(epoch_us(next_at) - epoch_us(timestamp)) filter (where lifecycle = 'suspend'), 0
         ) as suspended_time,
+        min(orders) as orders,
+        min(timestamp) as opened_at,
         max(position) as position,
         max(event_key) as event_key
     from located
@@ -158,7 +173,8 @@ select
     attempt,
     resource_key,
     error_key,
-    suspended_time::bigint as suspended_time
+    suspended_time::bigint as suspended_time,
+    {ordered} as is_ordered
 from instance
 order by
     case_key,
@@ -167,6 +183,29 @@ order by
     position,
     event_key
 """
+
+# How often a person had ordered a retry of the activity by then; few logs tell.
+_ORDERED_BY_PEOPLE = (
+    """
+        select
+            columns(*),
+            count(*) filter (
+                where lifecycle = 'retry' and resource_key in (
+                    select resource_key from resource where resource_kind = 'human'
+                )
+            ) over (
+                partition by case_key, activity_key
+                order by timestamp, position, event_key
+                rows unbounded preceding
+            ) as orders
+        from touched_event
+    """,
+    """orders > 0 and row_number() over (
+        partition by case_key, activity_key, orders
+        order by opened_at, position, event_key
+    ) = 1""",
+)
+_ORDERED_BY_NOBODY = ("select columns(*), 0 as orders from touched_event", "false")
 
 _UNSCHEDULED = "located as (from numbered)"
 

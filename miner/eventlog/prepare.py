@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import duckdb
 
-from miner.eventlog import pairing, touched, variants_of_cases
+from miner.eventlog import ordering, pairing, touched, variants_of_cases
 
 BATCH_EVENTS = 4_000_000
 """Events derived at once; bounds the memory of a rebuild of any length."""
@@ -13,31 +13,27 @@ BATCH_EVENTS = 4_000_000
 def prepare_touched(connection: duckdb.DuckDBPyConnection) -> None:
     """Derive the cases in `touched`, whose events are in `touched_event`, anew.
 
-    Runs inside the caller's transaction. A *retry* is an attempt after the first, as the source
-    counts them, or, where it does not, the attempt after a failed one of the same activity. What is
-    done again otherwise is *rework*.
+    Runs inside the caller's transaction. What a person ordered to be begun again is an
+    *intervention*. Otherwise a *retry* is an attempt after the first, as the source counts them,
+    or, where it does not, the attempt after a failed one of the same activity. What is done again
+    otherwise is *rework*; to be scheduled again is not to be done again.
     """
     touched.forget(connection)
     pairing.pair(connection)
-    connection.execute(_ORDERED)
-    if _some(connection, "started_at is not null"):
-        connection.execute(_WAITING_AFTER_OVERLAP)
-    failures = _some(connection, "status in ('failed', 'timed_out')")
-    if failures and _some(connection, "attempt is null"):
-        connection.execute(_RETRIES_AFTER_FAILURE)
-    connection.execute("insert into activity_instance by name from ordered")
+    connection.execute(ordering.INSERT[ordering.order(connection)])
     variants_of_cases.assign(connection)
-    for statement in (_ACTIVE, _ODD_EVENTS, _CASES):
+    for statement in (_ACTIVE, _ODD_EVENTS, _REWORK, _CASES):
         connection.execute(statement)
-    connection.execute("drop view paired")
-    for table in ("touched_event", "paired_instance", "ordered", "case_variant", "odd_events"):
-        connection.execute(f"drop table if exists {table}")
-    connection.execute("drop table active_of_case")
+    for table in ("case_variant", "odd_events", "active_of_case", "rework_of_case"):
+        connection.execute(f"drop table {table}")
+    ordering.let_go(connection)
+    pairing.let_go(connection)
+    touched.let_go(connection)
 
 
 def rebuild(connection: duckdb.DuckDBPyConnection) -> int:
     """Derive all cases anew, in bounded memory; returns how many there are."""
-    for table in ("activity_instance", '"case"', *touched.OF_VARIANTS):
+    for table in (*touched.OF_CASES, *touched.OF_VARIANTS):
         connection.execute(f"delete from {table}")
     ranges = connection.execute(_RANGES, {"size": BATCH_EVENTS}).fetchall()
     for low, high in ranges:
@@ -51,11 +47,6 @@ def rebuild(connection: duckdb.DuckDBPyConnection) -> int:
     connection.execute("drop table if exists touched")
     row = connection.execute('select count(*) from "case"').fetchone()
     return int(row[0]) if row else 0
-
-
-def _some(connection: duckdb.DuckDBPyConnection, condition: str) -> bool:
-    row = connection.execute(f"select exists (select 1 from ordered where {condition})").fetchone()
-    return bool(row and row[0])
 
 
 _RANGES = """
@@ -74,89 +65,6 @@ select min(case_key), max(case_key)
 from running
 group by before // $size
 order by before // $size
-"""
-
-# One streaming pass over instances in the order of their cases; no window here sorts.
-_ORDERED = """
-create or replace temp table ordered as
-with sequenced as (
-    select
-        columns(*),
-        row_number() over () as sequence,
-        lag(case_key) over () is distinct from case_key as first_of_case,
-        lead(case_key) over () is not distinct from case_key as has_next,
-        lead(activity_key) over () as following_activity_key,
-        lead(resource_key) over () as following_resource_key,
-        lead(coalesce(started_at, completed_at)) over () as following_at,
-        lag(completed_at) over () as preceding_at
-    from paired
-)
-select
-    process_key,
-    case_key,
-    (sequence - max(case when first_of_case then sequence end)
-        over (rows unbounded preceding) + 1)::integer as number,
-    activity_key,
-    case when has_next then following_activity_key end as next_activity_key,
-    scheduled_at,
-    started_at,
-    completed_at,
-    status,
-    attempt,
-    coalesce(attempt > 1, false) as retry,
-    resource_key,
-    case when has_next then following_resource_key end as next_resource_key,
-    error_key,
-    case when not first_of_case and preceding_at <= started_at
-        then epoch_us(started_at) - epoch_us(preceding_at) end as waiting_time,
-    case when started_at <= completed_at
-        then epoch_us(completed_at) - epoch_us(started_at) - suspended_time end as service_time,
-    case when has_next and following_at >= completed_at
-        then epoch_us(following_at) - epoch_us(completed_at) end as next_time
-from sequenced
-"""
-
-# Work that overlaps its predecessor waited since the last completion before its own start.
-_WAITING_AFTER_OVERLAP = """
-update ordered
-set waiting_time = epoch_us(found.started_at) - epoch_us(found.ended_at)
-from (
-    select w.case_key, w.number, w.started_at, e.completed_at as ended_at
-    from (
-        select case_key, number, started_at
-        from ordered
-        where started_at is not null and waiting_time is null and number > 1
-    ) as w
-    asof join (
-        select case_key, completed_at
-        from ordered
-        where completed_at is not null
-    ) as e on e.case_key = w.case_key and w.started_at >= e.completed_at
-) as found
-where ordered.case_key = found.case_key and ordered.number = found.number
-"""
-
-_RETRIES_AFTER_FAILURE = """
-update ordered
-set retry = true
-from (
-    select
-        case_key,
-        number,
-        attempt,
-        lag(status) over (partition by case_key, activity_key order by number)
-            in ('failed', 'timed_out') as after_failure
-    from ordered
-    semi join (
-        select distinct case_key
-        from ordered
-        where status in ('failed', 'timed_out')
-    ) using (case_key)
-) as found
-where ordered.case_key = found.case_key
-    and ordered.number = found.number
-    and found.attempt is null
-    and found.after_failure
 """
 
 # Events at the time of the one before, and events that stood in their source after later ones.
@@ -207,6 +115,29 @@ from reached
 group by case_key
 """
 
+# Only where it is not simply every instance but the first of its activity.
+_REWORK = """
+create or replace temp table rework_of_case as
+select case_key, sum(again)::integer as rework
+from (
+    select
+        case_key,
+        count(*) filter (where repetition is null and status <> 'scheduled')
+            - coalesce(
+                arg_min((repetition is null)::integer, number) filter (where status <> 'scheduled'),
+                0
+            ) as again
+    from ordered
+    where case_key in (
+        select case_key
+        from ordered
+        where repetition is not null or status = 'scheduled'
+    )
+    group by case_key, activity_key
+)
+group by case_key
+"""
+
 _CASES = """
 insert into "case" by name
 with recorded as (
@@ -231,24 +162,19 @@ intervened as (
         and resource_key in (select resource_key from resource where resource_kind = 'human')
     group by case_key
 ),
-ends as (
-    select
-        case_key,
-        max(activity_key) filter (where number = 1) as first_activity_key,
-        max(activity_key) filter (where next_activity_key is null) as last_activity_key,
-        max(status) filter (where next_activity_key is null) as last_status
+ended as (
+    select case_key, status
     from ordered
-    where number = 1 or next_activity_key is null
-    group by case_key
+    where next_activity_key is null and status in ('failed', 'timed_out', 'cancelled')
 ),
 marked as (
     select
         case_key,
         count(*) filter (where status in ('failed', 'timed_out'))::integer as failed_instances,
         count(*) filter (where status in ('running', 'scheduled')) as open_instances,
-        count(*) filter (where retry)::integer as retries
+        count(*) filter (where repetition = 'retry')::integer as retries
     from ordered
-    where status in ('failed', 'timed_out', 'running', 'scheduled') or retry
+    where status in ('failed', 'timed_out', 'running', 'scheduled') or repetition is not null
     group by case_key
 ),
 worked as (
@@ -266,14 +192,12 @@ select
     case
         when i.status is not null then i.status
         when m.open_instances > 0 then 'running'
-        when d.last_status = 'failed' then 'failed'
-        when d.last_status = 'timed_out' then 'timed_out'
-        when d.last_status = 'cancelled' then 'cancelled'
+        when d.status is not null then d.status::varchar::case_status
         else 'completed'
     end as status,
     k.version_key,
-    d.first_activity_key,
-    d.last_activity_key,
+    v.first_activity_key,
+    v.last_activity_key,
     epoch_us(e.completed_at) - epoch_us(e.started_at) as cycle_time,
     w.processing_time,
     a.active_time,
@@ -281,16 +205,17 @@ select
     v.instances,
     coalesce(m.failed_instances, 0) as failed_instances,
     coalesce(m.retries, 0) as retries,
-    greatest(v.instances - v.activities - coalesce(m.retries, 0), 0) as rework,
+    coalesce(r.rework, v.repeats) as rework,
     coalesce(h.interventions, 0) as interventions,
     coalesce(o.tied_events, 0) as tied_events,
     coalesce(o.late_events, 0) as late_events
 from recorded as e
 join case_identity as i using (case_key)
 join case_variant as v using (case_key)
-left join ends as d using (case_key)
+left join ended as d using (case_key)
 left join marked as m using (case_key)
 left join worked as w using (case_key)
+left join rework_of_case as r using (case_key)
 left join versioned as k using (case_key)
 left join intervened as h using (case_key)
 left join odd_events as o using (case_key)

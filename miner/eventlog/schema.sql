@@ -9,6 +9,8 @@ create type lifecycle as enum (
 create type instance_status as enum (
     'completed', 'failed', 'timed_out', 'cancelled', 'skipped', 'running', 'scheduled'
 );
+-- Why work was begun again, where it is no rework: the engine tried again, or a person ordered it.
+create type repetition as enum ('retry', 'intervention');
 create type case_status as enum ('completed', 'failed', 'timed_out', 'cancelled', 'running');
 
 create table format (version integer, changes bigint);
@@ -147,11 +149,49 @@ create table rejected (
     record varchar
 );
 
-create table cursor (source varchar, process varchar, cursor varchar, load_id integer);
+-- Where reading a system goes on; `scope` says which system it is, as two may be of one kind.
+create table cursor (source varchar, scope varchar, cursor varchar, load_id integer, moved_at timestamp);
+
+-- Modelled workflows, as their systems gave them.
+create table definition (
+    process varchar,
+    version varchar,
+    format varchar,
+    definition_id varchar,
+    text varchar,
+    sha256 varchar,
+    valid_from timestamp,
+    source varchar,
+    load_id integer
+);
+
+-- What a source could not tell, and the measures that this touches.
+create table limitation (
+    load_id integer,
+    process varchar,
+    kind varchar,
+    text varchar,
+    measures varchar[],
+    events bigint
+);
 
 -- Derived by `prepare`; equal to a full rebuild at any time.
 
-create table activity_instance (
+-- Instances of which nothing is known but that they were completed; most logs hold no others. To
+-- write a column that holds nothing for each of many millions takes as long as one that does.
+create table completed_instance (
+    process_key smallint,
+    case_key integer,
+    number integer,
+    activity_key integer,
+    next_activity_key integer,
+    completed_at timestamp,
+    resource_key integer,
+    next_resource_key integer,
+    next_time bigint
+);
+
+create table detailed_instance (
     process_key smallint,
     case_key integer,
     number integer,
@@ -162,7 +202,7 @@ create table activity_instance (
     completed_at timestamp,
     status instance_status,
     attempt integer,
-    retry boolean,
+    repetition repetition,
     resource_key integer,
     next_resource_key integer,
     error_key integer,
@@ -170,6 +210,29 @@ create table activity_instance (
     service_time bigint,
     next_time bigint
 );
+
+create view activity_instance as
+select
+    process_key,
+    case_key,
+    number,
+    activity_key,
+    next_activity_key,
+    null::timestamp as scheduled_at,
+    null::timestamp as started_at,
+    completed_at,
+    'completed'::instance_status as status,
+    null::integer as attempt,
+    null::repetition as repetition,
+    resource_key,
+    next_resource_key,
+    null::integer as error_key,
+    null::bigint as waiting_time,
+    null::bigint as service_time,
+    next_time
+from completed_instance
+union all by name
+from detailed_instance;
 
 create table "case" (
     process_key smallint,
@@ -196,18 +259,19 @@ create table "case" (
 
 create table variant (process_key smallint, variant_key integer, activity_keys integer[]);
 
--- The distinct activities of each variant: the cases with an activity are a sum over variants.
-create table variant_activity (
+-- What a variant does more than once. The cases with an activity are its instances less the repeats,
+-- and the cases on a path are its frequency less the repeats, each times the cases of the variant.
+create table repeated_activity (
     process_key smallint,
     variant_key integer,
     activity_key integer,
     times integer
 );
 
--- The distinct paths of each variant: the cases on a path are a sum over variants.
-create table variant_path (
+create table repeated_path (
     process_key smallint,
     variant_key integer,
     activity_key integer,
-    next_activity_key integer
+    next_activity_key integer,
+    times integer
 );

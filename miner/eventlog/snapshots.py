@@ -10,6 +10,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -76,8 +77,10 @@ def publish(store: Path, source: Path, check: Callable[[Path], int]) -> Snapshot
     try:
         folder.mkdir(exist_ok=True)
         _copy(source, unfinished)
-        changes = check(unfinished)
-        digest, size = _digest(unfinished)
+        with ThreadPoolExecutor(1) as beside:
+            hashing = beside.submit(_digest, unfinished)
+            changes = check(unfinished)
+            digest, size = hashing.result()
         unfinished.rename(folder / name)
         engine.sync_folder(folder)
         snapshot = Snapshot(version, name, datetime.now(UTC).isoformat(), digest, size, changes)
@@ -159,7 +162,6 @@ def _copy(source: Path, target: Path) -> None:
             fcntl.ioctl(written.fileno(), _FICLONE, read.fileno())
         except OSError:
             shutil.copyfileobj(read, written, 4 << 20)
-        written.flush()
         os.fsync(written.fileno())
 
 

@@ -31,6 +31,10 @@ class Staged:
     """The columns of `event_detail` that the source gives."""
     keyed: tuple[str, ...]
     """The optional columns of `recorded_event` that the source gives."""
+    constants: dict[str, str]
+    """Columns of `staged` that are the same in every row, with their value in SQL."""
+    in_order: bool
+    """Whether positions rise from row to row of `staged`."""
     transitions: dict[str, str]
     """The lifecycle words found and what they were taken for."""
 
@@ -59,7 +63,8 @@ def stage(
     connection.execute(_staged(columns, details), {"process": process})
     connection.execute(
         "create or replace temp table staged_rejected as "
-        "select process, reason, record from incoming where reason is not null"
+        "select process, reason, record from incoming where reason is not null "
+        + ("" if _count(connection, "incoming") > _count(connection, "staged") else "limit 0")
     )
     duplicate = _drop_repeated_ids(connection) if "event_id" in details else 0
     _stage_cases(connection, process, columns)
@@ -71,6 +76,8 @@ def stage(
         ranges=tuple(_ranges(connection)),
         details=details,
         keyed=tuple(key for column, (key, _) in _KEYED.items() if column in columns),
+        constants=_constants(connection, process, columns),
+        in_order=not _count(connection, _FALLING),
         transitions=transitions,
     )
 
@@ -190,6 +197,18 @@ def _stage_cases(
     connection.execute(_STAGED_FACTS + wanted, {"process": process, "statuses": list(CASE_STATUS)})
 
 
+def _constants(
+    connection: duckdb.DuckDBPyConnection, process: str, columns: Collection[str]
+) -> dict[str, str]:
+    found = {} if "lifecycle" in columns else {"lifecycle": "'complete'::lifecycle"}
+    if "process" not in columns:
+        rows = connection.execute(
+            "select process_key from process where process = $1", [process]
+        ).fetchall()
+        found |= {"process_key": f"{key:d}::smallint" for (key,) in rows}
+    return found
+
+
 def _drop_repeated_ids(connection: duckdb.DuckDBPyConnection) -> int:
     """Of events with the same id keep the newest version; how many went."""
     version = "version" if _has_column(connection, "version") else "null"
@@ -239,6 +258,8 @@ anti join {table} using (process_key, {name})
 order by process_key, {name}
 """
 
+
+_FALLING = "(select position <= lag(position) over () as falls from staged) where falls"
 
 _NEW_PROCESSES = """
 insert into process

@@ -4,12 +4,51 @@ from __future__ import annotations
 
 import duckdb
 
-OF_VARIANTS = ("variant", "variant_activity", "variant_path")
+from miner.eventlog.staging import KEYED, Staged
+
+OF_CASES = ("completed_instance", "detailed_instance", '"case"')
+OF_VARIANTS = ("variant", "repeated_activity", "repeated_path")
 
 
 def gather(connection: duckdb.DuckDBPyConnection) -> None:
-    """Fill `touched_event` with all events of the cases in `touched`, in the order of the cases."""
+    """Lay `touched_event` over all events of the cases in `touched`, in the order of the cases."""
     connection.execute(_TOUCHED_EVENTS)
+    connection.execute("create or replace temp view touched_event as from sorted_event")
+
+
+def arrive(
+    connection: duckdb.DuckDBPyConnection,
+    staged: Staged,
+    *,
+    low: int,
+    high: int,
+    last_key: int,
+    load_id: int,
+) -> None:
+    """The same of the staged events of a range of cases that are all new.
+
+    Only what differs from event to event is sorted and kept; the view adds the rest.
+    """
+    constants = {key: "null::integer" for key in KEYED if key not in staged.keyed}
+    constants |= staged.constants | {"load_id": f"{load_id:d}::integer"}
+    varying = [name for name in _COLUMNS if name not in constants]
+    connection.execute(
+        _ARRIVED.format(
+            columns=", ".join(varying),
+            position="" if staged.in_order else "position, ",
+        ),
+        {"low": low, "high": high, "last_key": last_key},
+    )
+    spelled = ", ".join(f"{constants.get(name, name)} as {name}" for name in _COLUMNS)
+    connection.execute(
+        f"create or replace temp view touched_event as select {spelled} from sorted_event"
+    )
+
+
+def let_go(connection: duckdb.DuckDBPyConnection) -> None:
+    """Remove `touched_event` and what it lies over."""
+    connection.execute("drop view touched_event")
+    connection.execute("drop table sorted_event")
 
 
 def forget(connection: duckdb.DuckDBPyConnection) -> None:
@@ -23,7 +62,7 @@ def forget(connection: duckdb.DuckDBPyConnection) -> None:
         'create or replace temp table orphaned as select distinct variant_key from "case" '
         "semi join touched using (case_key)"
     )
-    for table in ("activity_instance", '"case"'):
+    for table in OF_CASES:
         connection.execute(f"delete from {table} where case_key in (select case_key from touched)")
     connection.execute('delete from orphaned where variant_key in (select variant_key from "case")')
     for table in OF_VARIANTS:
@@ -45,8 +84,24 @@ where case_key not in (
 )
 """
 
+_COLUMNS = (
+    "process_key", "case_key", "event_key", "activity_key", "lifecycle", "timestamp", "position",
+    "attempt", "resource_key", "error_key", "version_key", "load_id",
+)  # fmt: skip
+
+_ARRIVED = """
+create or replace temp table sorted_event as
+select {columns}
+from (
+    select columns(*), staged.rowid + 1 + $last_key as event_key
+    from staged
+    where case_key between $low and $high
+    order by case_key, timestamp, {position}staged.rowid
+)
+"""
+
 _TOUCHED_EVENTS = """
-create or replace temp table touched_event as
+create or replace temp table sorted_event as
 select
     process_key,
     case_key,

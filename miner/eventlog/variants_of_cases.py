@@ -1,4 +1,4 @@
-"""The variant of each touched case, and the activities and paths of new variants."""
+"""The variant of each touched case, and what occurs more than once in a new variant."""
 
 from __future__ import annotations
 
@@ -10,9 +10,17 @@ def assign(connection: duckdb.DuckDBPyConnection) -> None:
 
     A case without any activity instance has the variant of no activities.
     """
-    for statement in (_SEQUENCES, _GROUPED, _NEW_VARIANTS, _NEW_PATHS, _NEW_ACTIVITIES, _ASSIGNED):
+    for statement in (
+        _SEQUENCES,
+        _GROUPED,
+        _NEW_VARIANTS,
+        _REPEATED_ACTIVITIES,
+        _REPEATS,
+        _REPEATED_PATHS,
+        _ASSIGNED,
+    ):
         connection.execute(statement)
-    for table in ("sequence_of_case", "grouped_sequence"):
+    for table in ("sequence_of_case", "grouped_sequence", "repeats_of_variant"):
         connection.execute(f"drop table {table}")
 
 
@@ -69,43 +77,58 @@ where is_new
 order by variant_key
 """
 
-_NEW_PATHS = """
-insert into variant_path
-select
-    process_key,
-    variant_key,
-    (path >> 32)::integer as activity_key,
-    (path & 4294967295)::integer as next_activity_key
+# In a sorted list what is repeated stands side by side.
+_REPEATED_ACTIVITIES = """
+insert into repeated_activity
+select process_key, variant_key, activity_key, (count(*) + 1)::integer as times
 from (
     select
         process_key,
         variant_key,
-        unnest(list_distinct(list_transform(
-            list_zip(activity_keys[:-2], activity_keys[2:]),
-            lambda step: (step[1]::bigint << 32) | step[2]
-        ))) as path
-    from grouped_sequence
-    where is_new and len(activity_keys) > 1
+        unnest(sorted_keys) as activity_key,
+        unnest(sorted_keys[2:]) as following_key
+    from (
+        select process_key, variant_key, list_sort(activity_keys) as sorted_keys
+        from grouped_sequence
+        where is_new and len(activity_keys) > 1
+    )
 )
+where activity_key = following_key
+group by process_key, variant_key, activity_key
 """
 
-_NEW_ACTIVITIES = """
-insert into variant_activity
+_REPEATS = """
+create or replace temp table repeats_of_variant as
+select variant_key, sum(times - 1)::integer as repeats
+from repeated_activity
+where variant_key in (select variant_key from grouped_sequence)
+group by variant_key
+"""
+
+# A path is walked twice only where two repeats are.
+_REPEATED_PATHS = """
+insert into repeated_path
 select
-    g.process_key,
-    g.variant_key,
-    (c.packed & 16777215)::integer as activity_key,
-    c.times
+    process_key,
+    variant_key,
+    (path >> 24)::integer as activity_key,
+    (path & 16777215)::integer as next_activity_key,
+    count(*)::integer as times
 from (
-    select packed, count(*) as times
-    from (
-        select (variant_key::bigint << 24) | unnest(activity_keys) as packed
-        from grouped_sequence
-        where is_new
+    select
+        process_key,
+        variant_key,
+        (unnest(activity_keys)::bigint << 24) | unnest(activity_keys[2:]) as path
+    from grouped_sequence
+    where is_new and variant_key in (
+        select variant_key
+        from repeats_of_variant
+        where repeats > 1
     )
-    group by packed
-) as c
-join grouped_sequence as g on g.variant_key = (c.packed >> 24)
+)
+where path is not null
+group by process_key, variant_key, path
+having count(*) > 1
 """
 
 _ASSIGNED = """
@@ -114,6 +137,9 @@ select
     unnest(case_keys) as case_key,
     variant_key,
     len(activity_keys)::integer as instances,
-    len(list_distinct(activity_keys))::integer as activities
+    coalesce(repeats, 0) as repeats,
+    activity_keys[1] as first_activity_key,
+    activity_keys[-1] as last_activity_key
 from grouped_sequence
+left join repeats_of_variant using (variant_key)
 """

@@ -52,15 +52,15 @@ variant_cases as (
     from "case"
     group by variant_key
 ),
-path_cases as (
-    select p.activity_key, p.next_activity_key, sum(v.cases) as cases
-    from variant_path as p
+repeated_handover as (
+    select p.activity_key, p.next_activity_key, sum(v.cases * (p.times - 1)) as repeats
+    from repeated_path as p
     join variant_cases as v using (variant_key)
     group by p.activity_key, p.next_activity_key
 ),
-activity_cases as (
-    select a.activity_key, sum(v.cases) as cases
-    from variant_activity as a
+repeated as (
+    select a.activity_key, sum(v.cases * (a.times - 1)) as repeats
+    from repeated_activity as a
     join variant_cases as v using (variant_key)
     group by a.activity_key
 ),
@@ -83,6 +83,21 @@ handover as (
         median
     from packed_handover
 ),
+entered as (
+    select activity_key, frequency
+    from handover
+    union all
+    select first_activity_key, count(*)
+    from "case"
+    where first_activity_key is not null
+    group by first_activity_key
+),
+activity_cases as (
+    select activity_key, sum(frequency) - coalesce(any_value(repeats), 0) as cases
+    from entered
+    left join repeated using (activity_key)
+    group by activity_key
+),
 waited as (
     select
         activity_key,
@@ -90,7 +105,7 @@ waited as (
         sum(waiting_time) as time,
         quantile_cont(waiting_time, 0.5) as median
     from activity_instance
-    where waiting_time is not null
+    where waiting_time is not null and (select starts from records)
     group by activity_key
 ),
 between_completions as (
@@ -99,15 +114,20 @@ between_completions as (
     group by activity_key
 ),
 found as (
-    select h.activity_key, h.previous_activity_key, p.cases, h.frequency, h.time, h.median
+    select
+        h.activity_key,
+        h.previous_activity_key,
+        h.frequency - coalesce(p.repeats, 0) as cases,
+        h.frequency,
+        h.time,
+        h.median
     from handover as h
-    join path_cases as p
+    left join repeated_handover as p
         on p.activity_key = h.previous_activity_key and p.next_activity_key = h.activity_key
     union all
     select w.activity_key, null, a.cases, w.frequency, w.time, w.median
     from waited as w
     join activity_cases as a using (activity_key)
-    where (select starts from records)
     union all
     select b.activity_key, null, a.cases, b.frequency, b.time, b.median
     from between_completions as b

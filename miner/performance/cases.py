@@ -42,6 +42,7 @@ TIMELINE = pl.Schema(
         "attempt": pl.Int64(),
         "retry": pl.Boolean(),
         "rework": pl.Boolean(),
+        "intervention": pl.Boolean(),
         "resource": pl.String(),
         "resource_kind": pl.String(),
         "waiting": DURATION,
@@ -193,8 +194,14 @@ select
     i.completed_at,
     i.status::varchar as status,
     i.attempt,
-    i.retry,
-    not i.retry and row_number() over (partition by i.activity_key order by i.number) > 1 as rework,
+    i.repetition is not distinct from 'retry' as retry,
+    i.repetition is null and i.status <> 'scheduled' and count(*) filter (
+        where i.status <> 'scheduled'
+    ) over (
+        partition by i.activity_key order by i.number
+        rows between unbounded preceding and 1 preceding
+    ) > 0 as rework,
+    i.repetition is not distinct from 'intervention' as intervention,
     r.resource,
     r.resource_kind,
     i.waiting_time as waiting,

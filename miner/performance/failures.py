@@ -75,9 +75,9 @@ def error_types(log: EventLog) -> pl.DataFrame:
 
 _FAILURES = """
 with counted as (
-    select activity_key, status, retry, count(*) as instances
+    select activity_key, status, repetition, count(*) as instances
     from activity_instance
-    group by activity_key, status, retry
+    group by activity_key, status, repetition
 ),
 attempted as (
     select
@@ -87,7 +87,7 @@ attempted as (
         ), 0) as attempts,
         coalesce(sum(instances) filter (where status in ('failed', 'timed_out')), 0)
             as failed_attempts,
-        coalesce(sum(instances) filter (where retry), 0) as retries
+        coalesce(sum(instances) filter (where repetition = 'retry'), 0) as retries
     from counted
     group by activity_key
 ),

@@ -31,7 +31,7 @@ def processes(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
 _PROCESSES = """
 with done as (
     select process_key, count(distinct activity_key) as activities
-    from variant_activity
+    from activity_instance
     group by process_key
 )
 select

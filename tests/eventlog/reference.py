@@ -30,7 +30,8 @@ class Instance:
     suspended: timedelta = ZERO
     number: int = 0
     next_activity: str | None = None
-    retry: bool = False
+    repetition: str | None = None
+    rework: bool = False
     waiting_time: timedelta | None = None
 
     def at(self, phase: int) -> datetime | None:
@@ -39,6 +40,11 @@ class Instance:
         if not instants:
             return None
         return max(instants) if phase == 4 else min(instants)
+
+    @property
+    def position(self) -> int:
+        """Where its last event stands in the source."""
+        return max(e["position"] for e in self.events)
 
     @property
     def status(self) -> str:
@@ -84,17 +90,16 @@ def instances_of(events: list[Event]) -> list[Instance]:
     for one, other in pairwise(found):
         one.next_activity = other.activity
     _wait(found)
-    _repeat(found)
+    _repeat(found, events)
     return found
 
 
 def _in_case(instance: Instance) -> tuple[Any, ...]:
-    position = max(e["position"] for e in instance.events)
     end = instance.at(4)
     if end:
-        return (0, end, position)
+        return (0, end, instance.position)
     began = instance.at(2) or instance.at(1)
-    return (1, began or datetime.max, position)
+    return (1, began or datetime.max, instance.position)
 
 
 def _queued(activity: str, group: list[Event]) -> list[Instance]:
@@ -176,15 +181,41 @@ def _wait(found: list[Instance]) -> None:
             instance.waiting_time = start - max(earlier) if earlier else None
 
 
-def _repeat(found: list[Instance]) -> None:
+def _repeat(found: list[Instance], events: list[Event]) -> None:
     last: dict[str, Instance] = {}
+    done: set[str] = set()
+    ordered = {id(instance) for instance in _ordered_by_people(found, events)}
     for instance in found:
         before = last.get(instance.activity)
-        if instance.attempt is not None:
-            instance.retry = instance.attempt > 1
-        else:
-            instance.retry = before is not None and before.status in ("failed", "timed_out")
+        if id(instance) in ordered:
+            instance.repetition = "intervention"
+        elif instance.attempt is not None:
+            instance.repetition = "retry" if instance.attempt > 1 else None
+        elif before is not None and before.status in ("failed", "timed_out"):
+            instance.repetition = "retry"
         last[instance.activity] = instance
+        if instance.status != "scheduled":
+            instance.rework = instance.repetition is None and instance.activity in done
+            done.add(instance.activity)
+
+
+def _ordered_by_people(found: list[Instance], events: list[Event]) -> list[Instance]:
+    """Of each activity the first instance that opens after a person ordered it, per order."""
+    orders = [e for e in events if e["lifecycle"] == "retry" and e["resource_kind"] == "human"]
+    first: dict[tuple[str, int], Instance] = {}
+    for instance in sorted(found, key=lambda i: (_opened(i)[0], i.position)):
+        before = sum(
+            e["activity"] == instance.activity
+            and (e["timestamp"], e["position"]) < _opened(instance)
+            for e in orders
+        )
+        if before:
+            first.setdefault((instance.activity, before), instance)
+    return list(first.values())
+
+
+def _opened(instance: Instance) -> tuple[datetime, int]:
+    return min((e["timestamp"], e["position"]) for e in instance.events)
 
 
 def active_time(found: list[Instance]) -> timedelta | None:

@@ -28,7 +28,7 @@ TAMPERED = {
         "update load set rejected = rejected + 1, read = read + 1"
     ),
     "the cases add up to the events": 'update "case" set events = events + 1',
-    "the cases add up to the activity instances": "delete from activity_instance where number = 1",
+    "the cases add up to the activity instances": "delete from detailed_instance where number = 1",
     "every case has a variant": "delete from variant",
     "every event belongs to a known case and activity": "update recorded_event set activity_key=99",
     "a case has one key": "insert into case_identity from case_identity limit 1",
@@ -99,10 +99,10 @@ def test_a_finding_says_what_differs(store: EventStore) -> None:
 @pytest.mark.parametrize(
     "statement",
     [
-        "update activity_instance set service_time = service_time + 1",
-        "update activity_instance set next_activity_key = null where number = 1",
+        "update detailed_instance set service_time = service_time + 1",
+        "update detailed_instance set next_activity_key = null where number = 1",
         'update "case" set cycle_time = 0',
-        "delete from variant_path",
+        "insert into repeated_path values (1, 1, 1, 2, 9)",
     ],
 )
 def test_derived_tables_that_differ_from_a_rebuild_are_found_and_made_anew(

@@ -234,6 +234,8 @@ def test_a_long_load_is_many_transactions_and_gives_the_same(
 
 def test_the_cursor_moves_with_the_events(writer: Writer) -> None:
     for cursor in ("page 1", "page 2"):
-        writer.append(events_of({"c1": "A@1"}), source="api", process="p", cursor=cursor)
-    found = writer.connection.execute("select source, process, cursor, load_id from cursor")
-    assert found.fetchall() == [("api", "p", "page 2", 2)]
+        writer.append(
+            events_of({"c1": "A@1"}), source="api", process="p", scope="here", cursor=cursor
+        )
+    found = writer.connection.execute("select source, scope, cursor, load_id from cursor")
+    assert found.fetchall() == [("api", "here", "page 2", 2)]

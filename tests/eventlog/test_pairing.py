@@ -26,7 +26,7 @@ PAIRED = pl.Schema(
         "attempt": pl.Int32(),
         "resource": pl.String(),
         "next_activity": pl.String(),
-        "retry": pl.Boolean(),
+        "repetition": pl.String(),
         "waiting_time": pl.Duration("us"),
         "service_time": pl.Duration("us"),
     }
@@ -176,6 +176,7 @@ def _us(times: list[timedelta | None]) -> timedelta | None:
 def test_agrees_with_the_definitions_in_plain_python(rows: list[dict[str, Any]]) -> None:
     for position, row in enumerate(rows):
         row["position"] = position
+        row["resource_kind"] = {"ann": "human", "bob": "system"}.get(row["resource"])
     log = EventLog.from_frame(frame_of(rows))
     expected, expected_cases = [], []
     for case_id in sorted({row["case_id"] for row in rows}):
@@ -183,14 +184,13 @@ def test_agrees_with_the_definitions_in_plain_python(rows: list[dict[str, Any]])
         found = reference.instances_of(of_case)
         expected += [(case_id, *_expected(instance)) for instance in found]
         instants: list[datetime] = [row["timestamp"] for row in of_case]
-        retries = sum(instance.retry for instance in found)
-        again = len(found) - len({instance.activity for instance in found})
+        retries = sum(instance.repetition == "retry" for instance in found)
         expected_cases.append(
             (
                 case_id,
                 len(found),
                 retries,
-                max(again - retries, 0),
+                sum(instance.rework for instance in found),
                 sum(instance.status in ("failed", "timed_out") for instance in found),
                 _us([instance.service_time for instance in found]),
                 reference.active_time(found),
@@ -212,7 +212,7 @@ def _expected(instance: reference.Instance) -> tuple[Any, ...]:
         instance.attempt,
         instance.resource,
         instance.next_activity,
-        instance.retry,
+        instance.repetition,
         instance.waiting_time,
         instance.service_time,
     )

@@ -24,7 +24,7 @@ def waiting(trace: str) -> dict[str, timedelta | None]:
 
 
 def retries(trace: str) -> list[bool]:
-    return paired(log_of({"c1": trace}))["retry"].to_list()
+    return [kind == "retry" for kind in paired(log_of({"c1": trace}))["repetition"]]
 
 
 def test_waiting_runs_from_the_last_completion_to_the_start() -> None:
@@ -71,7 +71,7 @@ def test_doing_it_again_after_it_succeeded_is_rework_and_no_retry() -> None:
 def test_retries_are_counted_as_the_source_counts_them() -> None:
     events = events_of({"c1": "Pay@1! Pay@2! Pay@3"}).with_columns(attempt=pl.Series([1, 1, 2]))
     found = EventLog.from_frame(events)
-    assert paired(found)["retry"].to_list() == [False, False, True]
+    assert paired(found)["repetition"].to_list() == [None, None, "retry"]
     assert cases(found).select("retries", "rework").rows() == [(1, 1)]
 
 
@@ -111,9 +111,11 @@ def test_a_manual_retry_is_an_intervention_and_no_activity() -> None:
             for time, row in zip(times, rows, strict=True)
         ]
     )
-    found = case(EventLog.from_frame(frame))
+    log = EventLog.from_frame(frame)
+    found = case(log)
     assert (found["events"], found["instances"], found["interventions"]) == (3, 2, 1)
-    assert found["retries"] == 1
+    assert (found["retries"], found["rework"]) == (0, 0)
+    assert paired(log)["repetition"].to_list() == [None, "intervention"]
 
 
 def test_cases_with_the_same_activities_in_the_same_order_share_a_variant() -> None:

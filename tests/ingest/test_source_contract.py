@@ -31,6 +31,8 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Source]:
     log = tmp_path_factory.mktemp("ocel") / "log.json"
     log.write_text(json.dumps(ocel_logs.log()), encoding="utf-8")
     found["ocel"] = source_class("ocel")(path=str(log), object_type="item")  # type: ignore[call-arg]
+    history = ROOT / "tests" / "ingest" / "recorded" / "temporal_order.json"
+    found["temporal-history"] = source_class("temporal-history")(path=str(history))  # type: ignore[call-arg]
     return found
 
 

@@ -67,9 +67,6 @@ def test_the_verdict_of_the_source_stands_above_the_last_activity() -> None:
     assert found.first_pass_yield == 0  # c1 had a failed attempt, c2 timed out
 
 
-@pytest.mark.xfail(
-    strict=True, reason="what a person starts again counts as rework as well as an intervention"
-)
 def test_retry_rework_and_intervention_are_three_things() -> None:
     events = events_of(
         {
