@@ -31,6 +31,7 @@ class Recorded:
 
 
 SYSTEMS: dict[str, str] = {
+    "airflow": "benchmarks.airflow:recorded",
     "otlp-json": "benchmarks.opentelemetry:recorded",
     "otlp-protobuf": "benchmarks.opentelemetry:recorded_protobuf",
     "jaeger-legacy": "benchmarks.opentelemetry:recorded_jaeger",
@@ -40,9 +41,13 @@ SYSTEMS: dict[str, str] = {
     "camunda7": "benchmarks.camunda7:recorded",
     "camunda8": "benchmarks.camunda8:recorded",
     "zeebe-records": "benchmarks.camunda8:recorded_records",
-    "Kafka, JSON": "benchmarks.recorded_messages:kafka",
-    "Kafka, Avro": "benchmarks.recorded_messages:kafka_avro",
-    "RabbitMQ": "benchmarks.recorded_messages:rabbitmq",
+    "kafka": "benchmarks.recorded_messages:kafka",
+    "kafka-avro": "benchmarks.recorded_messages:kafka_avro",
+    "rabbitmq": "benchmarks.recorded_messages:rabbitmq",
+    "csv with a mapping": "benchmarks.mapping:csv",
+    "rest": "benchmarks.mapping:rest",
+    "sql": "benchmarks.mapping:sql",
+    "sql-changes": "benchmarks.mapping:sql_changes",
 }
 """Module and function that record a system: `recorded(events: int) -> Recorded`."""
 

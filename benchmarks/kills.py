@@ -84,7 +84,7 @@ def load(folder: Path, file: Path) -> None:
 
 def mark_phases(tell: Callable[[str], None]) -> None:
     """Have this process tell when each phase of a load begins, and load in small batches."""
-    from miner.eventlog import prepare, snapshots, staging, writer
+    from miner.eventlog import loads, prepare, snapshots, staging, writer
     from miner.eventlog.store import EventStore
 
     def marked(function: Callable[..., Any], phase: str) -> Callable[..., Any]:
@@ -101,7 +101,7 @@ def mark_phases(tell: Callable[[str], None]) -> None:
         (writer, "stage", "stage"),
         (writer, "merge", "merge"),
         (prepare, "prepare_touched", "prepare"),
-        (writer.Writer, "_finish", "finish"),
+        (loads, "finish", "finish"),
         (writer.Writer, "close", "close"),
         (snapshots, "publish", "publish"),
     ):

@@ -22,10 +22,20 @@ from ingest.source import OVERLAP, Fetched, Known
 from miner.errors import SourceRefusedError
 from miner.eventlog.definitions import Definition, Limitation
 
-RUNS_PER_PIECE = 1000
-MOMENT = {"postgresql": "cast(:since as timestamptz)", "mysql": "cast(:since as datetime(6))",
-          "mariadb": "cast(:since as datetime(6))"}  # fmt: skip
+RUNS_PER_PIECE = 250
+MOMENT = {
+    "postgresql": "cast(:since || '+00:00' as timestamptz)",
+    "mysql": "cast(:since as datetime(6))",
+    "mariadb": "cast(:since as datetime(6))",
+}
 """How a time in text is compared with a column; SQLite keeps times as text."""
+_SCHEMA = "select column_name from information_schema.columns where table_name = :table"
+COLUMNS = {
+    "sqlite": "select name from pragma_table_info(:table)",
+    "postgresql": f"{_SCHEMA} and table_schema = any(current_schemas(false))",
+    "mysql": f"{_SCHEMA} and table_schema = database()",
+    "mariadb": f"{_SCHEMA} and table_schema = database()",
+}
 LOST = (
     Limitation(
         "missing-attempts",
@@ -62,8 +72,11 @@ class DatabaseReading:
 
     def fetch(self) -> Iterator[Fetched]:
         """All runs that changed since the last complete pass, and those that still run."""
-        if not self._has("dag_run", "id"):
-            return
+        if not self._has("dag_run", "id") or not self._has("task_instance", "task_id"):
+            raise SourceRefusedError(
+                "This database is no Airflow's: it has no runs and tasks.",
+                hint="Give the metadata database, and the right to read it.",
+            )
         cursor = dict(self.known.cursor or {})
         until = cursor.get("until")
         since = _before(until) if until else None
@@ -184,8 +197,6 @@ class DatabaseReading:
             order by l.id
         """
         found = self._frame("action", query, renamed=RENAMED.keys() - {"run_id"})
-        if "extra" not in found.columns:
-            return found
         named = pl.col("extra").str.json_path_match("$.dag_run_id")
         return found.with_columns(pl.coalesce("run_id", named).alias("run_id"))
 
@@ -196,8 +207,8 @@ class DatabaseReading:
         wanted = [column for column in ("map_index", "task_id") if self._has("log", column)]
         events = ", ".join(f"'{name}'" for name in EVENTS)
         query = f"""
-            select r.dag_id as dag_id, r.run_id as dag_run_id, l.id as event_log_id,
-                l.dttm as "when", l.event as event, {", ".join(f"l.{name}" for name in wanted)}
+            select r.dag_id as dag_id, r.run_id as run_id, l.id as id, l.dttm as dttm,
+                l.event as event, {", ".join(f"l.{name} as {name}" for name in wanted)}
             from log l
             join dag_run r on {self._of_run("log", "l")}
             where r.id > :after and r.id <= :last and l.event in ({events})
@@ -217,7 +228,8 @@ class DatabaseReading:
             _plain(frame) for frame in self.database.frames(query, parameters=given | self._given())
         ]
         if not frames:
-            return pl.DataFrame(schema={"id": pl.Int64(), **schema})
+            more = {"id": pl.Int64(), "dag_run_id": pl.String(), "map_index": pl.Int64()}
+            return pl.DataFrame(schema=more | schema)
         found = pl.concat(frames, how="diagonal_relaxed")
         keys = RENAMED.keys() if renamed is None else renamed
         if kind != "action":
@@ -225,9 +237,10 @@ class DatabaseReading:
         names = {old: RENAMED[old] for old in keys if old in found.columns}
         found = found.rename(names)
         return found.with_columns(
-            pl.col(column).cast(kind_of, strict=False)
-            for column, kind_of in schema.items()
-            if column in found.columns
+            (pl.col(name) if name in found.columns else pl.lit(None))
+            .cast(kind_of, strict=False)
+            .alias(name)
+            for name, kind_of in schema.items()
         )
 
     def _wanted(self, table: str, kind: str, *, alias: str, but: tuple[str, ...] = ()) -> list[str]:
@@ -272,13 +285,11 @@ class DatabaseReading:
         return column in self._columns(table)
 
     def _columns(self, table: str) -> set[str]:
-        """The columns of a table; none when it is not there or has no rows."""
+        """The columns of a table; none when it is not there."""
         if table not in self.columns:
-            try:
-                found = next(self.database.frames(f"select * from {table} limit 1"), None)
-            except SourceRefusedError:
-                found = None
-            self.columns[table] = set() if found is None else set(found.columns)
+            query = COLUMNS.get(self.database.kind, COLUMNS["sqlite"])
+            found = self.database.rows(query, {"table": table})
+            self.columns[table] = {str(name) for (name,) in found}
         return self.columns[table]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -18,7 +18,10 @@ from miner.eventlog.definitions import Definition, Limitation
 
 PAGE = 100
 """Airflow gives no longer pages by default, whatever is asked for."""
+LINES_PER_PIECE = 20_000
 FAILED = ("failed", "up_for_retry")
+LONGEST_DELAY = timedelta(days=7)
+"""How long after a clear its tasks may begin and are still known to be its."""
 
 
 def token(address: str, user: str, password: Secret) -> str:
@@ -56,12 +59,14 @@ class RestReading:
         until = cursor.get("until")
         since = (datetime.fromisoformat(until) - OVERLAP).isoformat() if until else None
         yield from self._actions(since)
-        self.has_people = bool(self._hitl("~", limit=1).get("total_entries"))
+        self.has_people = self._asks_people()
         page: str | int | None = cursor.get("page", "")
         while page is not None:
             runs, page = self._runs(page, since)
             for run in runs:
                 self._run(run)
+                if len(self.lines) > LINES_PER_PIECE:
+                    yield self._piece(None)
             going_on = {"until": until, "begun": begun, "page": page}
             yield self._piece(going_on if page is not None else {"until": begun})
         if since:
@@ -97,7 +102,12 @@ class RestReading:
 
     def _actions(self, since: str | None) -> Iterator[Fetched]:
         """What people had done again; not everybody who may see runs may see that."""
-        given = {"included_events": sorted(CLEARS), "after": since, "order_by": "event_log_id"}
+        before = datetime.fromisoformat(since) - LONGEST_DELAY if since else None
+        given = {
+            "included_events": sorted(CLEARS),
+            "after": before.isoformat() if before else None,
+            "order_by": "event_log_id",
+        }
         if self.dag != "~":
             given["dag_id"] = self.dag
         try:
@@ -118,14 +128,15 @@ class RestReading:
         at = {"cursor": page} if isinstance(page, str) else {"offset": page}
         answer = self.api.get(place, **at, updated_at_gte=since, order_by="id", limit=PAGE)
         runs = _list(answer, "dag_runs")
-        if answer.get("next_cursor"):
-            if answer["next_cursor"] == page:
-                raise SourceRefusedError("Airflow gave the same page of runs twice.")
+        if "next_cursor" in answer:
+            if page and answer["next_cursor"] == page:
+                raise SourceRefusedError(
+                    "Airflow gave the same page of runs twice.",
+                    hint="Try again later; what was read is kept.",
+                )
             return runs, answer["next_cursor"]
-        done = int(page or 0) if not isinstance(page, str) or not page else None
-        if done is None or "next_cursor" in answer or done + len(runs) >= answer["total_entries"]:
-            return runs, None
-        return runs, done + len(runs)
+        done = (page if isinstance(page, int) else 0) + len(runs)
+        return runs, done if runs and done < answer["total_entries"] else None
 
     def _open_runs(self) -> Iterator[Fetched]:
         place = f"dags/{quote(self.dag, safe='~')}/dagRuns"
@@ -141,18 +152,22 @@ class RestReading:
         version = str(versions[-1]["version_number"]) if versions else None
         self._add("run", {**run, "version": version})
         for task in self._pages(f"{place}/taskInstances", "task_instances"):
-            for each in [*self._tries(place, task), task]:
+            for each in self._tries(place, task):
                 self._add("try", {**each, "version": _version(each)})
                 if self.errors and each["state"] in FAILED:
                     self._failure(place, each)
         for action in self.actions.get((dag, name), []):
             self._add("action", action)
         if self.has_people:
-            self._people(f"{dag}", name)
+            self._people(place)
 
     def _tries(self, place: str, task: dict[str, Any]) -> list[dict[str, Any]]:
-        again = task["try_number"] > 1 or (task["state"] is None and task["try_number"])
-        return _list(self.api.get(f"{_task(place, task)}/tries"), "task_instances") if again else []
+        """All tries of a task; only where there may be several, because that is one more call."""
+        if task["try_number"] <= 1 and (task["state"] or not task["try_number"]):
+            return [task]
+        tries = _list(self.api.get(f"{_task(place, task)}/tries"), "task_instances")
+        known = {each["try_number"] for each in tries}
+        return tries if task["try_number"] in known else [*tries, task]
 
     def _failure(self, place: str, each: dict[str, Any]) -> None:
         """Why a try failed stands only in its log."""
@@ -170,9 +185,8 @@ class RestReading:
             said = {"error_type": found[-1]["exc_type"], "error_message": found[-1]["exc_value"]}
             self._add("failure", each | said)
 
-    def _people(self, dag: str, run: str) -> None:
-        place = f"dags/{quote(dag, safe='')}/dagRuns/{quote(run, safe='')}/hitlDetails"
-        for asked in self._pages(place, "hitl_details"):
+    def _people(self, place: str) -> None:
+        for asked in self._pages(f"{place}/hitlDetails", "hitl_details"):
             by = asked.get("responded_by_user") or {}
             chosen = asked.get("chosen_options")
             told = {
@@ -184,16 +198,16 @@ class RestReading:
             }
             self._add("human", asked["task_instance"] | told)
 
-    def _hitl(self, run: str, **given: Any) -> dict[str, Any]:
-        """Questions to people; there are none before Airflow 3.1."""
-        place = f"dags/{quote(self.dag, safe='~')}/dagRuns/{run}/hitlDetails"
+    def _asks_people(self) -> bool:
+        """Whether any task ever asked people; none did before Airflow 3.1."""
+        place = f"dags/{quote(self.dag, safe='~')}/dagRuns/~/hitlDetails"
         try:
-            answer = self.api.get(place, **given)
+            answer = self.api.get(place, limit=1)
         except SourceRefusedError as error:
             if " 404 " not in error.message:
                 raise
-            return {}
-        return answer if isinstance(answer, dict) else {}
+            return False
+        return isinstance(answer, dict) and bool(answer.get("total_entries"))
 
     def _pages(self, path: str, key: str, **given: Any) -> Iterator[dict[str, Any]]:
         done = 0

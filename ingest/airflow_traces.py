@@ -19,10 +19,10 @@ def earlier_tries(traces: pl.DataFrame, tries: pl.DataFrame) -> pl.DataFrame:
     """
     if traces.is_empty():
         return tries.clear()
-    lines = traces.with_columns(
-        pl.col("map_index").fill_null(-1) if "map_index" in traces.columns
-        else pl.lit(-1, pl.Int64).alias("map_index")
-    ).sort("event_log_id")  # fmt: skip
+    index = pl.col("map_index") if "map_index" in traces.columns else pl.lit(None, pl.Int64)
+    lines = traces.with_columns(index.cast(pl.Int64).fill_null(-1).alias("map_index")).sort(
+        "event_log_id"
+    )
     begins = pl.col("event") == "running"
     numbered = lines.with_columns(begins.cast(pl.Int64).cum_sum().over(_TASK).alias("number"))
     found = (

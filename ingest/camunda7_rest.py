@@ -56,7 +56,7 @@ class RestRoad(Road):
         self._name = name
         self._only = {"processDefinitionKey": definition} if definition else {}
         self._most = PAGE_ROWS
-        self._counts: dict[tuple[str, str], int] = {}
+        self._present: dict[tuple[str, str], bool] = {}
         self._elements: dict[str, list[dict[str, Any]]] = {}
 
     def started(self, after: datetime | None) -> Iterator[Instances]:
@@ -127,18 +127,18 @@ class RestRoad(Road):
                     definition_id=row["id"],
                 )
 
-    def limitations(self) -> Iterator[Limitation]:
-        """What this engine does not tell, as far as it shows."""
-        if not self._count("process-instance"):
+    def limitations(self, after: datetime | None) -> Iterator[Limitation]:
+        """What this engine does not tell, as far as it shows; of operations since then."""
+        if not self._has("process-instance"):
             yield NOTHING
             return
-        if not self._count("activity-instance"):
+        if not self._has("activity-instance"):
             yield NO_ACTIVITIES
-        if not self._count("job-log") + self._count("external-task-log"):
+        if not self._has("job-log") and not self._has("external-task-log"):
             yield NO_JOB_LOG
-        if not self._count("user-operation"):
+        if not self._has("user-operation"):
             yield NO_OPERATIONS
-        if number := self._bulk_operations():
+        if number := self._bulk_operations(after):
             yield bulk_retries(number)
         ended = self._cases({"finished": True}, 0, 1)
         if ended and ended[0].get("removalTime"):
@@ -149,7 +149,7 @@ class RestRoad(Road):
         body = {"processInstanceId": case_id, "sorting": IN_ORDER}
         found = {"activity": list(self._rows("POST", "history/activity-instance", body))}
         for kind in PER_CASE:
-            if self._count(kind, definition_id):
+            if self._has(kind, definition_id):
                 rows = list(self._rows("GET", f"history/{kind}", _by_time(kind, case_id)))
                 found[kind] = [self._explained(kind, row) for row in rows]
         links: list[dict[str, Any]] = []
@@ -240,23 +240,21 @@ class RestRoad(Road):
             hint="Something between here and the engine drops what is asked for, perhaps a proxy.",
         )
 
-    def _count(self, kind: str, definition_id: str | None = None) -> int:
-        """How many rows of a kind there are, asked once."""
+    def _has(self, kind: str, definition_id: str | None = None) -> bool:
+        """Whether there are rows of a kind, asked once."""
         key = (kind, definition_id or "")
-        if key not in self._counts:
-            asked = {"processDefinitionId": definition_id} if definition_id else {}
-            found = self._api.get(f"history/{kind}/count", **asked)
-            if not isinstance(found, dict) or not isinstance(found.get("count"), int):
-                raise self._changed(f"history/{kind}/count", {"": found})
-            self._counts[key] = found["count"]
-        return self._counts[key]
+        if key not in self._present:
+            asked = {"processDefinitionId": definition_id}
+            self._present[key] = bool(self._page("GET", f"history/{kind}", asked, 0, 1))
+        return self._present[key]
 
-    def _bulk_operations(self) -> int:
+    def _bulk_operations(self, after: datetime | None) -> int:
         number = 0
         for operation in BULK:
-            asked = {"operationType": operation, "sortBy": "timestamp", "sortOrder": "desc"}
-            latest = self._page("GET", "history/user-operation", asked, 0, PAGE_ROWS)
-            number += sum(row.get("processInstanceId") is None for row in latest)
+            asked = {"operationType": operation, "sortBy": "timestamp", "sortOrder": "asc"}
+            since = {"afterTimestamp": _written(after) if after else None}
+            rows = self._rows("GET", "history/user-operation", asked | since)
+            number += sum(row.get("processInstanceId") is None for row in rows)
         return number
 
     def _model(self, definition_id: str) -> list[dict[str, Any]]:

@@ -51,8 +51,8 @@ class Road(ABC):
         """The text of each version of each process."""
 
     @abstractmethod
-    def limitations(self) -> Iterator[Limitation]:
-        """What this engine does not tell, as far as it shows."""
+    def limitations(self, after: datetime | None) -> Iterator[Limitation]:
+        """What this engine does not tell, as far as it shows; of operations since then."""
 
 
 NO_JOB_LOG = Limitation(

@@ -54,6 +54,7 @@ KINDS: dict[str, dict[str, pl.DataType]] = {
         "id": pl.String(),
         "timestamp": pl.String(),
         "jobId": pl.String(),
+        "jobRetries": pl.Int64(),
         "jobExceptionMessage": pl.String(),
         "exception": pl.String(),
         "jobDefinitionConfiguration": pl.String(),
@@ -73,6 +74,7 @@ KINDS: dict[str, dict[str, pl.DataType]] = {
         "externalTaskId": pl.String(),
         "topicName": pl.String(),
         "workerId": pl.String(),
+        "retries": pl.Int64(),
         "errorMessage": pl.String(),
         "exception": pl.String(),
         "activityId": pl.String(),
@@ -139,6 +141,7 @@ REQUIRED = {
     "identity-link-log": ("id", "time", "taskId"),
 }
 """What a row cannot do without."""
+
 
 def part(kind: str, items: Sequence[Mapping[str, Any]]) -> bytes:
     """Lines of one kind of row; nothing if there is none."""

@@ -22,12 +22,10 @@ from ingest.camunda7_road import (
 from ingest.camunda7_rows import TIMES, first_line, frame_part, part
 from ingest.camunda7_tables import (
     BULK_OPERATIONS,
-    COUNTS,
     DEFINITIONS,
     INSTANCES,
     KINDS,
     MODEL,
-    REMOVED,
     RESTARTED,
     WITHOUT_RESTARTED,
 )
@@ -51,6 +49,10 @@ class SqlRoad(Road):
         self._zone = zone
         self._definition = definition
         self._elements: dict[str, list[dict[str, Any]]] = {}
+        if database.kind in ("mysql", "mariadb"):
+            # Its instants are to show as the engine wrote them: in the zone of the server, which
+            # is that of its sessions, so that they are local times like all others.
+            database.rows("set time_zone = @@global.time_zone")
         columns = [column.upper() for row in self._some_instance() for column in row.columns]
         self._restarted = RESTARTED.removeprefix("P.") in columns
 
@@ -117,20 +119,21 @@ class SqlRoad(Road):
                         definition_id=row["id"],
                     )
 
-    def limitations(self) -> Iterator[Limitation]:
-        """What this engine does not tell, as far as it shows."""
-        if not self._number(COUNTS["instance"]):
+    def limitations(self, after: datetime | None) -> Iterator[Limitation]:
+        """What this engine does not tell, as far as it shows; of operations since then."""
+        if not self._has("ACT_HI_PROCINST"):
             yield NOTHING
             return
-        if not self._number(COUNTS["activity"]):
+        if not self._has("ACT_HI_ACTINST"):
             yield NO_ACTIVITIES
-        if not self._number(COUNTS["job"]) + self._number(COUNTS["external-task"]):
+        if not self._has("ACT_HI_JOB_LOG") and not self._has("ACT_HI_EXT_TASK_LOG"):
             yield NO_JOB_LOG
-        if not self._number(COUNTS["operation"]):
+        if not self._has("ACT_HI_OP_LOG"):
             yield NO_OPERATIONS
-        if number := self._number(BULK_OPERATIONS):
-            yield bulk_retries(number)
-        if self._number(REMOVED):
+        rows = self._database.rows(BULK_OPERATIONS, {"after": self._local(after or FIRST)})
+        if rows[0][0]:
+            yield bulk_retries(int(rows[0][0]))
+        if self._has("ACT_HI_PROCINST", "where REMOVAL_TIME_ is not null"):
             yield REMOVAL
 
     def _all(self, condition: str, asked: dict[str, Any]) -> Iterator[Instances]:
@@ -198,9 +201,12 @@ class SqlRoad(Road):
             self._elements[definition_id] = elements(definition_id, text)
         return self._elements[definition_id]
 
-    def _number(self, query: str) -> int:
-        rows = self._database.rows(query)
-        return int(rows[0][0]) if rows else 0
+    def _has(self, table: str, condition: str = "") -> bool:
+        """Whether a table has rows."""
+        limit = _limit(self._database.kind, 1)
+        return bool(
+            self._database.rows(f"select ID_ from {table} {condition} order by ID_ {limit}")
+        )
 
     def _some_instance(self) -> list[pl.DataFrame]:
         """One instance with all columns that this version of the engine has; none without any."""
@@ -217,13 +223,10 @@ def _utc(frame: pl.DataFrame, name: str, zone: ZoneInfo) -> pl.Expr:
     column, kind = pl.col(name), frame.schema[name]
     if kind == pl.String:
         column = column.str.to_datetime(time_unit="us", strict=False)
-    elif isinstance(kind, pl.Datetime) and kind.time_zone:
-        return column.dt.convert_time_zone("UTC").dt.replace_time_zone(None).dt.cast_time_unit("us")
     elif kind == pl.Null:
         return column.cast(pl.Datetime("us"))
-    local = column.dt.cast_time_unit("us").dt.replace_time_zone(
-        zone.key, ambiguous="earliest", non_existent="null"
-    )
+    written = column.dt.cast_time_unit("us").dt.replace_time_zone(None)
+    local = written.dt.replace_time_zone(zone.key, ambiguous="earliest", non_existent="null")
     return local.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
 
 

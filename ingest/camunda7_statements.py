@@ -130,7 +130,8 @@ select
     null::varchar as worker,
     hostname as host,
     row_number() over (
-        partition by jobId, coalesce(failedActivityId, activityId) order by timestamp, row
+        partition by jobId, coalesce(failedActivityId, activityId)
+        order by timestamp, jobRetries desc, id
     ) as attempt
 from job_log
 where problem is null and failureLog and processInstanceId is not null
@@ -147,7 +148,9 @@ select
     exception,
     workerId as worker,
     null as host,
-    row_number() over (partition by externalTaskId order by timestamp, row) as attempt
+    row_number() over (
+        partition by externalTaskId order by timestamp, retries desc, id
+    ) as attempt
 from external_task_log
 where problem is null and failureLog;
 
@@ -241,7 +244,7 @@ select
     i.assignerId = i.userId and i.time > w.started_at as own,
     row_number() over (
         partition by w.id, i.assignerId = i.userId and i.time > w.started_at
-        order by i.time, i.row
+        order by i.time, i.id
     ) as nth
 from identity_link_log as i
 join work as w on w.task_id = i.taskId

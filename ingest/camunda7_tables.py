@@ -53,6 +53,7 @@ select
     J.ID_ as "id",
     J.TIMESTAMP_ as "timestamp",
     J.JOB_ID_ as "jobId",
+    J.JOB_RETRIES_ as "jobRetries",
     J.JOB_EXCEPTION_MSG_ as "jobExceptionMessage",
     J.JOB_DEF_CONFIGURATION_ as "jobDefinitionConfiguration",
     J.ACT_ID_ as "activityId",
@@ -66,7 +67,6 @@ select
 from ACT_HI_JOB_LOG J
 left join ACT_GE_BYTEARRAY B on B.ID_ = J.JOB_EXCEPTION_STACK_ID_
 where J.PROCESS_INSTANCE_ID_ in ({ids})
-order by J.PROCESS_INSTANCE_ID_, J.TIMESTAMP_, J.SEQUENCE_COUNTER_, J.ID_
 """,
     "external-task-log": """
 select
@@ -75,6 +75,7 @@ select
     E.EXT_TASK_ID_ as "externalTaskId",
     E.TOPIC_NAME_ as "topicName",
     E.WORKER_ID_ as "workerId",
+    E.RETRIES_ as "retries",
     E.ERROR_MSG_ as "errorMessage",
     E.ACT_ID_ as "activityId",
     E.ACT_INST_ID_ as "activityInstanceId",
@@ -84,7 +85,6 @@ select
 from ACT_HI_EXT_TASK_LOG E
 left join ACT_GE_BYTEARRAY B on B.ID_ = E.ERROR_DETAILS_ID_
 where E.PROC_INST_ID_ in ({ids})
-order by E.PROC_INST_ID_, E.TIMESTAMP_, E.ID_
 """,
     "incident": """
 select
@@ -100,7 +100,6 @@ select
     HISTORY_CONFIGURATION_ as "historyConfiguration"
 from ACT_HI_INCIDENT
 where PROC_INST_ID_ in ({ids})
-order by PROC_INST_ID_, CREATE_TIME_, ID_
 """,
     "user-operation": """
 select
@@ -118,7 +117,6 @@ select
     ANNOTATION_ as "annotation"
 from ACT_HI_OP_LOG
 where PROC_INST_ID_ in ({ids})
-order by PROC_INST_ID_, TIMESTAMP_, ID_
 """,
     "identity-link-log": """
 select
@@ -136,7 +134,6 @@ where I.TYPE_ = 'assignee'
         from ACT_HI_ACTINST A
         where A.TASK_ID_ is not null and A.PROC_INST_ID_ in ({ids})
     )
-order by I.TASK_ID_, I.TIMESTAMP_, I.ID_
 """,
 }
 """What is recorded of instances, by what the REST interface calls it."""
@@ -161,21 +158,10 @@ join ACT_GE_BYTEARRAY B on B.DEPLOYMENT_ID_ = D.DEPLOYMENT_ID_ and B.NAME_ = D.R
 where D.ID_ = :id
 """
 
-COUNTS = {
-    kind: f"select count(*) from {table}"
-    for kind, table in {
-        "instance": "ACT_HI_PROCINST",
-        "activity": "ACT_HI_ACTINST",
-        "job": "ACT_HI_JOB_LOG",
-        "external-task": "ACT_HI_EXT_TASK_LOG",
-        "operation": "ACT_HI_OP_LOG",
-    }.items()
-}
-
 BULK_OPERATIONS = """
 select count(*)
 from ACT_HI_OP_LOG
-where OPERATION_TYPE_ in ('SetJobRetries', 'SetExternalTaskRetries') and PROC_INST_ID_ is null
+where TIMESTAMP_ >= :after
+    and OPERATION_TYPE_ in ('SetJobRetries', 'SetExternalTaskRetries')
+    and PROC_INST_ID_ is null
 """
-
-REMOVED = "select count(*) from ACT_HI_PROCINST where REMOVAL_TIME_ is not null"

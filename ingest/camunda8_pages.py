@@ -70,7 +70,7 @@ class Cluster:
 
     def models(self) -> Iterator[Model]:
         """Every deployed version of every process."""
-        for page in self._pages("process-definitions", self._only(), ITEMS):
+        for page in self._pages("process-definitions", self._only()):
             for item in page:
                 yield self._model(item)
 
@@ -81,7 +81,7 @@ class Cluster:
     def _items(
         self, kind: str, plural: str, wanted: dict[str, Any]
     ) -> list[tuple[str, dict[str, Any]]]:
-        return [(kind, item) for page in self._pages(plural, wanted, ITEMS) for item in page]
+        return [(kind, item) for page in self._pages(plural, wanted) for item in page]
 
     def _elements(self, key: str) -> list[dict[str, Any]]:
         """The elements of a deployed version whose jobs are tried a known number of times."""
@@ -107,7 +107,11 @@ class Cluster:
         return Model(key, process, version, item.get("versionTag") or None, text)
 
     def _pages(
-        self, what: str, wanted: dict[str, Any], limit: int, sort: Sequence[dict[str, str]] = ()
+        self,
+        what: str,
+        wanted: dict[str, Any],
+        limit: int = ITEMS,
+        sort: Sequence[dict[str, str]] = (),
     ) -> Iterator[list[dict[str, Any]]]:
         after = None
         while True:

@@ -37,10 +37,12 @@ Records come in three shapes, and a mapping means the same for each:
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from threading import local
 
 import duckdb
 import polars as pl
@@ -115,9 +117,12 @@ class Mapping:
             plan = _table_plan(self, _columns(records))
         if frame.is_empty():
             return pl.DataFrame(schema=BATCH)
-        with hardened() as connection:
-            connection.register("given", frame)
+        connection = _own_connection()
+        connection.register("given", frame)
+        try:
             events: pl.DataFrame = connection.sql(_selected(plan, connection)).pl()
+        finally:
+            connection.unregister("given")
         return events.match_to_schema(BATCH)
 
     def select(
@@ -198,6 +203,21 @@ class MappingFile(str):
             return f"{str.__str__(self)!r}"
         return f"mapping {hashlib.sha256(content).hexdigest()}"
 
+    def mapping(self, *besides: str) -> Mapping:
+        """What the file says, which may have the tables `besides`; parsed again when it changed."""
+        try:
+            state = Path(self).stat()
+        except OSError:
+            return Mapping.read(self)  # which says what is wrong
+        return _mapping_in(str.__str__(self), besides, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=32)
+def _mapping_in(path: str, besides: tuple[str, ...], _changed: int, _size: int) -> Mapping:
+    document = read_document(path)
+    document.refuse_tables(besides=besides)
+    return Mapping.of(document)
+
 
 class hardened:
     """A connection in memory that reaches no file, no network and no setting."""
@@ -214,6 +234,18 @@ class hardened:
         self._connection.close()
 
 
+_OF_THREAD = local()
+
+
+def _own_connection() -> duckdb.DuckDBPyConnection:
+    """The hardened connection of this thread: making one takes longer than mapping a page."""
+    found: duckdb.DuckDBPyConnection | None = getattr(_OF_THREAD, "connection", None)
+    if found is None:
+        found = _OF_THREAD.connection = hardened().__enter__()
+        atexit.register(found.close)
+    return found
+
+
 def _lines(data: bytes) -> pl.DataFrame:
     texts = [line for line in data.decode("utf-8", "replace").split("\n") if line.strip()]
     return pl.DataFrame({RECORD: texts}, schema={RECORD: pl.String})
@@ -223,9 +255,12 @@ def _columns(frame: pl.DataFrame) -> tuple[tuple[str, str], ...]:
     """Names and DuckDB types of the columns of a frame."""
     if frame.width == 0:
         raise InputError("The records have no columns.")
-    with hardened() as connection:
-        connection.register("given", frame.clear())
+    connection = _own_connection()
+    connection.register("given", frame.clear())
+    try:
         described = connection.sql("describe from given").fetchall()
+    finally:
+        connection.unregister("given")
     return tuple((name, kind) for name, kind, *_ in described)
 
 

@@ -69,7 +69,8 @@ def events_of(spans: pl.DataFrame, reading: Reading) -> pl.DataFrame:
 
 def prepare(connection: duckdb.DuckDBPyConnection, table: str, reading: Reading) -> None:
     """Make the tables that `EVENTS` selects from, of spans in a table of `connection`."""
-    connection.execute(_span_facts(table, reading))
+    ((repeated,),) = connection.execute(_REPEATED.format(table=table)).fetchall()
+    connection.execute(_span_facts(table, reading) + (_ONCE if repeated else ""))
     connection.execute(
         "create or replace temp table refused as "
         f"select reason, record from {table} where reason is not null"
@@ -196,6 +197,16 @@ from (
     ) as r on r.resource = g.resource
     where g.reason is null
 )
+"""
+
+# Most exporters send a span once; to look for others is cheaper than to sort all.
+_REPEATED = """
+select count(*) > count(distinct hash(trace_id, span_id, shared))
+from {table}
+where reason is null
+"""
+
+_ONCE = """
 qualify row_number() over (
     partition by trace_id, span_id, shared order by ended desc nulls last, started
 ) = 1

@@ -7,14 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-from ingest.otlp_intake import PROTOBUF, Intake, answer
+from ingest.otlp_intake import PROTOBUF, RETRY_SECONDS, Intake, answer, refusal
 from ingest.otlp_spool import SpoolFullError
 from miner.errors import InputError, StoreError
 
 SERVICE = "opentelemetry.proto.collector.trace.v1.TraceService"
 THREADS = 8
-CALLS = 64
+CALLS = 256
 """Calls at once; further ones are told that resources are exhausted."""
+_FULL = "too much is waiting; send it again later"
 
 
 @contextmanager
@@ -36,7 +37,8 @@ def grpc_server(intake: Intake, host: str, port: int, most_bytes: int) -> Iterat
             taken = intake.take(PROTOBUF, body)
             taken.kept.result()
         except SpoolFullError:
-            context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "too much is waiting; retry later")
+            context.set_trailing_metadata((("grpc-status-details-bin", _come_again()),))
+            context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, _FULL)
         except ValueError as error:
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"not a request of OTLP: {error}"[:300])
         except StoreError as error:
@@ -60,6 +62,16 @@ def grpc_server(intake: Intake, host: str, port: int, most_bytes: int) -> Iterat
         yield
     finally:
         server.stop(10).wait()
+
+
+def _come_again() -> bytes:
+    """A `google.rpc.Status` with a `RetryInfo`: without one, exporters drop what was refused."""
+    from google.protobuf.any_pb2 import Any as Detail
+
+    delay = bytes([0x0A, 2, 0x08, RETRY_SECONDS])
+    detail = Detail(type_url="type.googleapis.com/google.rpc.RetryInfo", value=delay)
+    content: bytes = detail.SerializeToString()
+    return refusal(8, _FULL, PROTOBUF) + bytes([0x1A, len(content)]) + content
 
 
 def _library() -> Any:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-from ingest.otlp_intake import JSON, PROTOBUF, Intake, answer, refusal
+from ingest.otlp_intake import JSON, PROTOBUF, RETRY_SECONDS, Intake, answer, refusal
 from ingest.otlp_spool import SpoolFullError
 from miner.errors import InputError, StoreError
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 KINDS = {"application/x-protobuf": PROTOBUF, "application/json": JSON}
+CONNECTIONS = 256
+"""Connections at once; further ones are told to come again."""
 _CODES = {400: 3, 404: 5, 405: 12, 413: 8, 415: 3, 429: 8, 503: 14}
 """Codes of gRPC that go with those of HTTP."""
 
@@ -57,7 +59,7 @@ class HttpReceiver:
         media = "application/json" if kind == JSON else "application/x-protobuf"
         sent = [(b"content-type", media.encode()), (b"content-length", str(len(content)).encode())]
         if status in (429, 503):
-            sent.append((b"retry-after", b"2"))
+            sent.append((b"retry-after", str(RETRY_SECONDS).encode()))
         await send({"type": "http.response.start", "status": status, "headers": sent})
         await send({"type": "http.response.body", "body": content})
 
@@ -114,8 +116,7 @@ def http_server(intake: Intake, host: str, port: int, most_bytes: int) -> Iterat
 
     Raises InputError when it cannot listen there.
     """
-    import uvicorn
-
+    uvicorn = _library()
     config = uvicorn.Config(
         HttpReceiver(intake, most_bytes),
         host=host,
@@ -126,6 +127,7 @@ def http_server(intake: Intake, host: str, port: int, most_bytes: int) -> Iterat
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=10,
+        limit_concurrency=CONNECTIONS,
     )
     server = uvicorn.Server(config)
     thread = Thread(target=_run, args=(server,), name="http", daemon=True)
@@ -142,6 +144,17 @@ def http_server(intake: Intake, host: str, port: int, most_bytes: int) -> Iterat
     finally:
         server.should_exit = True
         thread.join(15)
+
+
+def _library() -> Any:
+    try:
+        import uvicorn
+    except ImportError as error:
+        raise InputError(
+            "Receiving OTLP over HTTP needs the package uvicorn.",
+            hint="Install it: pip install 'procession[otlp]'; or take in gRPC only: --http-port 0.",
+        ) from error
+    return uvicorn
 
 
 def _run(server: Any) -> None:

@@ -11,6 +11,9 @@ from ingest.otlp_protobuf import faults_of
 from ingest.otlp_spans import NO_ID, NO_NAME, NO_TIME
 from ingest.otlp_spool import JSON, PROTOBUF, Spool
 
+RETRY_SECONDS = 2
+"""After which an exporter may come again that was turned away."""
+
 
 @dataclass(frozen=True)
 class Taken:
@@ -101,4 +104,4 @@ def _fault(span: Any) -> str | None:
     return None if span.get("name") else NO_NAME
 
 
-__all__ = ["JSON", "PROTOBUF", "Intake", "Taken", "answer", "refusal"]
+__all__ = ["JSON", "PROTOBUF", "RETRY_SECONDS", "Intake", "Taken", "answer", "refusal"]

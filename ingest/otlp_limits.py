@@ -10,8 +10,8 @@ from miner.eventlog.definitions import Limitation
 _MARKS = (
     Limitation(
         "hidden",
-        "Spans name a parent that never came: work of services that export nothing is missing, "
-        "and where their case began is not known.",
+        "Spans name a parent that had not come by then: it has not ended, or its service exports "
+        "nothing; its work is missing, and where their case began may not be known.",
         ("cycle_time", "waiting_time", "variants"),
     ),
     Limitation(

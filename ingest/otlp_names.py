@@ -25,7 +25,7 @@ _REPLACED = re.compile(
 _QUERY = re.compile(r"(?<=[\w/})])\?[^\s?]*=\S*")
 
 WORKFLOW = re.compile(
-    r"^(?:(?:Start|SignalWithStart|UpdateWithStart|Run|StartChild|Execute|Complete)Workflow:"
+    r"^(?:(?:Start|StartUpdateWithStart|SignalWithStart|Run|StartChild|Execute|Complete)Workflow:"
     r"|StartChildWorkflowExecution:|(?:create_)?orchestration:|dag_run\.|(?:Start|Run)Process:)"
     r"(?P<workflow>.+)$"
 )

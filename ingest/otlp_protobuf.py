@@ -158,6 +158,11 @@ def _checked(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def check_library() -> None:
+    """Raise InputError when the package that knows the messages is missing."""
+    _messages()
+
+
 def _messages() -> Any:
     try:
         from opentelemetry.proto.trace.v1 import trace_pb2

@@ -12,6 +12,7 @@ from typing import ClassVar
 
 import polars as pl
 
+from ingest.otlp_archive import Archive
 from ingest.otlp_events import Reading, events_of
 from ingest.otlp_json import spans_of_json
 from ingest.otlp_limits import limitations_in
@@ -22,8 +23,8 @@ from ingest.source import Known, Page, Source
 
 MOST_SPANS = 100_000
 """Spans that are remembered at most, so that later ones of the same traces find their places."""
-PATIENCE = 30.0
-"""Seconds that a trace waits for its root where the root says which process it is."""
+PATIENCE = 10.0
+"""Seconds that a trace waits for its root and for parents; exporters send every five seconds."""
 PLACES = 30 * 86400.0
 """Seconds for which it is known where a trace belongs."""
 
@@ -42,9 +43,10 @@ class Memory:
     said: pl.DataFrame = field(default_factory=lambda: _SAID)
     """Digests of the events that were given, so that nothing is given again without need."""
     waiting: dict[str, float] = field(default_factory=dict)
-    """Traces without a root, and since when."""
+    """Traces of which something is missing, and since when."""
     fresh: bool = True
     cursor: int = 0
+    patience: float = PATIENCE
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class Received(Source):
     name: ClassVar[str] = "otlp"
 
     spool: Spool
+    archive: Archive
     reading: Reading
     remember: float
     """Seconds for which spans stay at hand."""
@@ -70,40 +73,46 @@ class Received(Source):
 
     def pending(self) -> bool:
         """Whether there is anything to load; also once after the start, whatever there is."""
-        limit = time.time() - PATIENCE
-        due = any(since < limit for since in self.memory.waiting.values())
+        limit = time.time() - self.memory.patience
+        due = any(since <= limit for since in self.memory.waiting.values())
         return self.memory.fresh or due or self.spool.last() > self.memory.cursor
+
+    def hurry(self) -> None:
+        """Wait for nothing any more: nothing will come."""
+        self.memory.patience = 0.0
 
     def forget(self) -> None:
         """Know nothing but the spool, after a load that did not end well."""
-        fresh = Memory()
-        for name in ("spans", "said", "waiting", "fresh", "cursor"):
-            setattr(self.memory, name, getattr(fresh, name))
+        fresh = Memory(patience=self.memory.patience)
+        for name, value in vars(fresh).items():
+            setattr(self.memory, name, value)
 
     def pages(self, known: Known) -> Iterator[Page]:
         """The events of what came since, and of traces that it changed."""
         cursor = int(known.cursor or 0)
-        new = _NOTHING
         if self.memory.fresh:
-            self.memory.fresh = False
-            for batches in self.spool.batches(0, cursor):
-                new = pl.concat([new, _spans(batches)])
+            self._recall(cursor)
         for batches in self.spool.batches(cursor, self.spool.last()):
-            new = pl.concat([new, _spans(batches)])
             cursor = batches[-1].number
-            yield self._page(new, cursor)
-            new = _NOTHING
-        if new.height or self.memory.waiting:
-            yield self._page(new, cursor)
+            yield self._page(_spans(batches), cursor)
+        if self.memory.waiting:
+            yield self._page(_NOTHING, cursor)
+
+    def _recall(self, cursor: int) -> None:
+        """Remember what was loaded before this process, and what waited then."""
+        frames = [_spans(batches) for batches in self.spool.batches(0, cursor)]
+        spans = pl.concat([_NOTHING, *frames]).filter(pl.col("reason").is_null())
+        self.memory.fresh = False
+        self.memory.cursor = cursor
+        self.memory.waiting = dict.fromkeys(self.spool.waiting(), 0.0)
+        self.memory.spans = spans
 
     def _page(self, new: pl.DataFrame, cursor: int) -> Page:
         memory = self.memory
-        bad = new.filter(pl.col("reason").is_not_null())
-        known = pl.concat([memory.spans, new.filter(pl.col("reason").is_null())])
-        touched = set(new["trace_id"].drop_nulls().unique())
-        if self.reading.workflow:
-            touched = self._ready(known, touched)
-        events = self._events(known, touched)
+        good = new.filter(pl.col("reason").is_null())
+        known = pl.concat([memory.spans, good])
+        ready = self._ready(known, set(good["trace_id"].unique()))
+        events = self._events(known, ready)
         digests = events.select(
             event=pl.col("event_id").hash(seed=1), content=pl.struct(pl.all()).hash(seed=2)
         )
@@ -111,30 +120,34 @@ class Received(Source):
         events = events[is_new["index"].sort().to_list()]
         self._remember(known, digests)
         memory.cursor = cursor
-        if bad.height:
-            refused = bad.select("reason", "record")
-            events = pl.concat([events, refused], how="diagonal")
-        return Page(
-            events,
-            cursor,
-            limitations_in(events),
-            lambda: self.spool.forget(cursor, time.time() - self.remember),
-        )
+        waiting = list(memory.waiting)
+        self.spool.wait(waiting)
+
+        def acknowledge() -> None:
+            self.spool.wait(waiting, only=True)
+            self.archive.move(self.spool, cursor, time.time() - self.remember)
+
+        refused = new.filter(pl.col("reason").is_not_null()).select("reason", "record")
+        found = limitations_in(events)
+        events = pl.concat([events, refused], how="diagonal") if refused.height else events
+        return Page(events, cursor, found, acknowledge)
 
     def _ready(self, known: pl.DataFrame, touched: set[str]) -> set[str]:
-        """The traces whose root has come, and those that have waited for it long enough."""
-        now, waiting = time.time(), self.memory.waiting
-        candidates = touched | set(waiting)
-        is_root = pl.col("parent_span_id").is_null() & pl.col("trace_id").is_in(list(candidates))
-        ready = set(known.filter(is_root)["trace_id"].unique())
-        ready |= {
-            key.removeprefix(TRACE) for key in self.spool.places([TRACE + t for t in candidates])
-        }
-        for trace in candidates - ready:
-            if waiting.setdefault(trace, now) < now - PATIENCE:
-                ready.add(trace)
+        """The traces that are whole, and those that have waited long enough."""
+        waiting = self.memory.waiting
+        spans = known.filter(pl.col("trace_id").is_in([*touched, *waiting]))
+        parents = spans.select("trace_id", parent_span_id="span_id")
+        children = spans.drop_nulls("parent_span_id")
+        orphans = children.join(parents, on=["trace_id", "parent_span_id"], how="anti")
+        rooted = spans.filter(pl.col("parent_span_id").is_null())
+        whole = set(rooted["trace_id"].unique()) - set(orphans["trace_id"].unique())
+        since = dict(spans.group_by("trace_id").agg(pl.col("received").max()).iter_rows())
+        limit = time.time() - self.memory.patience
+        for trace in touched:
+            waiting.setdefault(trace, since[trace])
+        ready = {trace for trace in waiting if trace in whole or waiting[trace] <= limit}
         for trace in ready:
-            waiting.pop(trace, None)
+            del waiting[trace]
         return ready
 
     def _events(self, known: pl.DataFrame, touched: set[str]) -> pl.DataFrame:
@@ -184,16 +197,14 @@ class Received(Source):
         return events
 
     def _remember(self, known: pl.DataFrame, digests: pl.DataFrame) -> None:
-        limit = time.time() - self.remember
-        kept = known.filter(pl.col("received") >= limit)
-        if self.memory.waiting:
-            waits = pl.col("trace_id").is_in(list(self.memory.waiting))
-            kept = known.filter((pl.col("received") >= limit) | waits)
-        self.memory.spans = kept.tail(MOST_SPANS)
-        said = pl.concat([self.memory.said, digests]).unique(
-            "event", keep="last", maintain_order=True
-        )
-        self.memory.said = said.tail(4 * MOST_SPANS)
+        """Keep the spans of the last minutes, and those of traces that wait."""
+        number, total = pl.int_range(pl.len()), known.height
+        recent = pl.col("received") >= time.time() - self.remember
+        waits = pl.col("trace_id").is_in(list(self.memory.waiting))
+        self.memory.spans = known.filter((recent & (number >= total - MOST_SPANS)) | waits)
+        said = pl.concat([self.memory.said, digests])
+        once = said.unique("event", keep="last", maintain_order=True)
+        self.memory.said = once.tail(4 * MOST_SPANS)
 
 
 def _spans(batches: list[Batch]) -> pl.DataFrame:

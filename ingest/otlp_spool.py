@@ -7,7 +7,7 @@ import os
 import queue
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +58,8 @@ class Spool:
         self._connection.execute("insert or ignore into spool values (1, ?)", [uuid4().hex])
         self._connection.commit()
         self.name: str = self._one("select name from spool")
-        self._bytes: int = 0
+        # Until the first load all of it counts: it is not known yet what the store has.
+        self._bytes = int(self._one("select coalesce(sum(length(body)), 0) from batch"))
         self._writer = Thread(target=self._write, name="spool", daemon=True)
         self._writer.start()
 
@@ -93,13 +94,19 @@ class Spool:
         """The number of the last batch; 0: there is none."""
         return int(self._one("select coalesce(max(number), 0) from batch"))
 
-    def forget(self, number: int, before: float) -> None:
-        """Remove the batches up to one that came before an instant; note what is still to load."""
+    def settled(self, number: int, before: float) -> tuple[int, int, float]:
+        """Of the batches up to one that came before an instant: the last, all bytes, the oldest."""
+        row = self._connection.execute(_SETTLED, [number, before]).fetchone()
+        return int(row[0]), int(row[1]), float(row[2])
+
+    def forget(self, number: int) -> None:
+        """Remove the batches up to one."""
         with self._connection:
-            self._connection.execute(
-                "delete from batch where number <= ? and received < ?", [number, before]
-            )
-        sql = f"select coalesce(sum(length(body)), 0) from batch where number > {number:d}"
+            self._connection.execute("delete from batch where number <= ?", [number])
+
+    def count(self, loaded: int) -> None:
+        """Note how much is waiting, now that the batches up to one are in the store."""
+        sql = f"select coalesce(sum(length(body)), 0) from batch where number > {loaded:d}"
         self._bytes = int(self._one(sql))
 
     def places(self, keys: Sequence[str]) -> dict[str, str]:
@@ -122,6 +129,19 @@ class Spool:
                 [(key, value, now) for key, value in places.items()],
             )
             self._connection.execute("delete from place where placed < ?", [before])
+
+    def waiting(self) -> list[str]:
+        """The traces that were not loaded yet because something of them was missing."""
+        return [trace for (trace,) in self._connection.execute("select trace_id from waiting")]
+
+    def wait(self, traces: Iterable[str], *, only: bool = False) -> None:
+        """Note traces that wait, beside those noted before or instead of them."""
+        with self._connection:
+            if only:
+                self._connection.execute("delete from waiting")
+            self._connection.executemany(
+                "insert or ignore into waiting values (?)", [(trace,) for trace in traces]
+            )
 
     def close(self) -> None:
         """Write what is waiting, and let go of the folder."""
@@ -220,7 +240,14 @@ create table if not exists place (
     value text not null,
     placed real not null
 ) without rowid;
+create table if not exists waiting (trace_id text primary key) without rowid;
 create index if not exists place_value on place (value);
+"""
+
+_SETTLED = """
+select coalesce(max(number), 0), coalesce(sum(length(body)), 0), coalesce(min(received), 0)
+from batch
+where number <= ? and received < ?
 """
 
 _NEXT = """

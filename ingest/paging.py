@@ -19,6 +19,8 @@ from miner.eventlog.writer import Loaded, Progress
 
 PAGE_EVENTS = 100_000
 """Events gathered before they are stored; bounds memory whatever the size of pages."""
+PAGE_BYTES = 128 << 20
+"""The same for what was pulled, so that large records do not fill the memory."""
 PAGE_SECONDS = 20.0
 """Seconds after which what was gathered is stored, so that slow systems show early."""
 MOST_PAGES = 1000
@@ -38,6 +40,7 @@ class _Load:
     on_repair: Callable[[str], None] | None
     pages: list[Page] = field(default_factory=list)
     events: int = 0
+    size: int = 0
     since: float = field(default_factory=time.monotonic)
     loaded: Loaded | None = None
     idle: Counts = field(default_factory=Counts)
@@ -49,14 +52,15 @@ class _Load:
         """Gather a page; store what was gathered when it is enough."""
         self.pages.append(page)
         self.events += page.events.height
+        self.size += len(page.raw or b"")
         most = MOST_HELD if page.acknowledge else MOST_PAGES
-        full = self.events >= PAGE_EVENTS or len(self.pages) >= most
+        full = self.events >= PAGE_EVENTS or self.size >= PAGE_BYTES or len(self.pages) >= most
         if full or time.monotonic() - self.since > PAGE_SECONDS:
             self.flush(publish=time.monotonic() - self.since > PAGE_SECONDS)
 
     def flush(self, *, publish: bool) -> None:
         """Store what was gathered, in one transaction with the last cursor, and acknowledge it."""
-        pages, self.pages, self.events = self.pages, [], 0
+        pages, self.pages, self.events, self.size = self.pages, [], 0, 0
         self.since = time.monotonic()
         frames = [page.events for page in pages if page.events.width]
         said = [page.cursor for page in pages if page.cursor is not None]
@@ -156,6 +160,8 @@ def load_pages(
                 tell(f"Reading, {read:,} events", 0.0)
     except SourceError as error:
         load.flush(publish=True)
+        with store.write(on_wait=on_wait, on_repair=on_repair):
+            pass  # publishes what was stored before the error and not shown yet
         raise _with_kept(error, load.total()) from error
     load.flush(publish=False)
     loaded = load.total()

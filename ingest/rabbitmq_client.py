@@ -107,6 +107,16 @@ def failures(address: Address, what: str = "") -> Iterator[None]:
         raise _failure(error, address, what) from None
 
 
+def await_messages(
+    connection: BlockingConnection, address: Address, what: str, seconds: float = 0.2
+) -> None:
+    """Let messages of `what` come to their consumers, for some seconds at most."""
+    with failures(address, what):
+        if not connection.is_open:
+            raise ConnectionResetError("the connection was lost")
+        connection.process_data_events(time_limit=seconds)
+
+
 def drop(connection: BlockingConnection) -> None:
     """Close a connection, whatever the broker says to that.
 
@@ -147,6 +157,11 @@ def _failure(error: Exception, address: Address, what: str) -> SourceError:
             f"RabbitMQ at {address} does not let user {address.user!r} into the virtual host "
             f"{address.virtual_host!r}.",
             hint="Name another one after the address, or allow it.",
+        )
+    if isinstance(error, ssl.SSLError):
+        return SourceRefusedError(
+            f"No encrypted connection to RabbitMQ at {address} can be made: {_reason(error)}.",
+            hint="Check the address and the port, and name the certificates to trust as authority.",
         )
     if isinstance(error, exceptions.IncompatibleProtocolError):
         return SourceRefusedError(

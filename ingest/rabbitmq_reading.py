@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 import weakref
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ingest.rabbitmq_client import Address, drop, failures
+from ingest.rabbitmq_client import Address, await_messages, drop, failures
 from ingest.rabbitmq_lines import line_of
 from ingest.source import Fetched
 from miner.errors import SourceRefusedError
@@ -96,15 +97,15 @@ def queue_pages(
             channel.basic_qos(prefetch_count=min(HELD, max(waiting, 1)))
             received = _consuming(channel, queue)
         while received.count < waiting and time.monotonic() - received.at < IDLE:
-            with failures(address, what):
-                connection.process_data_events(time_limit=0.2)
+            await_messages(connection, address, what)
             if received.full():
                 raw = received.page()
-                confirm = _confirming(channel, address, received.tag)
+                confirm = _confirming(channel, received.tag)
                 yield Fetched(raw, _READ, limitations, confirm)
                 limitations = ()
+                received.at = time.monotonic()  # storing took its time
         finished = True
-        last = _confirming(channel, address, received.tag if received.lines else 0, connection)
+        last = _confirming(channel, received.tag if received.lines else 0, connection)
         if received.lines:
             yield Fetched(received.page(), _READ, limitations, last)
         else:
@@ -172,15 +173,16 @@ def _consuming(channel: BlockingChannel, queue: str) -> Received:
 
 def _confirming(
     channel: BlockingChannel,
-    address: Address,
     tag: int,
     connection: BlockingConnection | None = None,
 ) -> Callable[[], None]:
     """Acknowledge all up to a message, then close a connection."""
+    from pika.exceptions import AMQPError
 
     def confirm() -> None:
+        # Without a connection they come again, and are known then; reading on says what is wrong.
         if tag:
-            with failures(address, "acknowledgements"):
+            with suppress(AMQPError, OSError):
                 channel.basic_ack(tag, multiple=True)
         if connection:
             drop(connection)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from ingest.rabbitmq_client import Address, drop, failures
+from ingest.rabbitmq_client import Address, await_messages, drop, failures
 from ingest.rabbitmq_lines import line_of
 from ingest.rabbitmq_reading import IDLE, LOST, Received
 from ingest.source import Fetched
@@ -30,6 +30,11 @@ class Stream:
     name: str
     address: Address
     connect: Callable[[], BlockingConnection]
+
+    @property
+    def what(self) -> str:
+        """What is read, for messages."""
+        return f"stream {self.name!r}"
 
 
 @dataclass
@@ -68,15 +73,17 @@ def stream_pages(
         reading = _Reading(end=end)
         _consume(stream, connection, where, reading, name)
         while not reading.over and time.monotonic() - reading.at < 3 * IDLE:
-            with failures(stream.address, f"stream {stream.name!r}"):
-                connection.process_data_events(time_limit=0.2)
+            await_messages(connection, stream.address, stream.what)
             if reading.full() and not reading.over:
                 limitations += _missing(stream.name, reading, begin, since)
                 cursor = {"offset": reading.offset + 1, "made": made}
                 yield Fetched(reading.page(), cursor, tuple(limitations))
                 limitations = []
+                reading.at = time.monotonic()  # storing took its time
         limitations += _missing(stream.name, reading, begin, since)
-        yield Fetched(reading.page(), {"offset": end, "made": made}, tuple(limitations))
+        if reading.count:
+            cursor = {"offset": reading.offset + 1, "made": made}
+            yield Fetched(reading.page(), cursor, tuple(limitations))
     finally:
         drop(connection)
 
@@ -102,7 +109,7 @@ def _consume(
                 channel.basic_ack(method.delivery_tag, multiple=True)
         reading.over = offset + 1 >= reading.end
 
-    with failures(stream.address, f"stream {stream.name!r}"):
+    with failures(stream.address, stream.what):
         channel = connection.channel()
         channel.queue_declare(stream.name, passive=True)
         channel.basic_qos(prefetch_count=AHEAD)
@@ -121,8 +128,7 @@ def _end(stream: Stream) -> int:
         patience = 2 * IDLE
         while time.monotonic() - reading.at < patience:
             before = reading.count
-            with failures(stream.address, f"stream {stream.name!r}"):
-                connection.process_data_events(time_limit=0.05)
+            await_messages(connection, stream.address, stream.what, 0.05)
             if reading.count > before:
                 patience = IDLE / 5
             if reading.count > _MOST_PROBED:  # others go on writing

@@ -112,21 +112,26 @@ def otlp(store: EventStore, form: str, spool: Path | None, **given: Any) -> None
 
     An answer means that the spans are on disk; they are in the store a few seconds later.
     """  # fmt: skip
+    from ingest.otlp_archive import Archive
     from ingest.otlp_events import Reading
     from ingest.otlp_intake import Intake
+    from ingest.otlp_protobuf import check_library
     from ingest.otlp_received import Received
     from ingest.otlp_spool import Spool
 
+    check_library()
     reading = Reading(given["case"], given["workflow"], given["raw_names"])
     kept = Spool(spool or store.folder / "otlp-spool", given["most_waiting"] << 20)
     intake = Intake(kept)
-    source = Received(kept, reading, given["remember"])
+    archive = Archive(store.folder, given["process"], reading)
+    source = Received(kept, archive, reading, given["remember"])
     try:
         with _stopping() as stop:
             with _listening(intake, given):
                 events = _load_until(stop, source, store, given)
             kept.flush()
-            events += _loaded(source, store, given["process"])
+            source.hurry()
+            events += _loaded(source, store, given["process"], last=True)
     finally:
         kept.close()
     emit({"requests": intake.requests, "rejected_spans": intake.rejected, "events": events}, form)
@@ -163,20 +168,24 @@ def _load_until(stop: Event, source: Received, store: EventStore, given: dict[st
     return events
 
 
-def _loaded(source: Received, store: EventStore, process: str) -> int:
-    """Load what is in the spool and not in the store; how many events were new."""
+def _loaded(source: Received, store: EventStore, process: str, *, last: bool = False) -> int:
+    """Load what is in the spool and not in the store; how many events were new.
+
+    Unless it is the `last` time, a store that cannot be written is no reason to end.
+    """
     from ingest.load import load
-    from miner.errors import StoreLockedError
+    from miner.errors import StoreError
 
     if not source.pending():
         return 0
     try:
-        loaded = load(source, store, process=process)
-    except StoreLockedError as error:
+        return load(source, store, process=process).counts.new
+    except StoreError as error:
         source.forget()
-        say(f"{error.message} The spans stay in the spool; the next load brings them.")
+        if last:
+            raise
+        say(f"{error.message} The spans stay in the spool; they are loaded when that is over.")
         return 0
-    return loaded.counts.new
 
 
 @contextmanager

@@ -10,19 +10,6 @@ import polars as pl
 
 from ingest.step_functions_scopes import climb
 
-WORK = r"^(?:Task|Activity|LambdaFunction)"
-SCHEDULED = WORK + r"(?:Scheduled|ScheduleFailed)$"
-STARTED = WORK + r"Started$"
-SUCCEEDED = WORK + r"Succeeded$"
-FAILED = WORK + r"(?:Failed|ScheduleFailed|StartFailed|SubmitFailed)$"
-BRANCHED = r"^(?:Parallel|Map)StateStarted$"
-TOLD_BY_OTHERS = r"^(?:TaskSubmitted|(?:Parallel|Map)StateSucceeded|MapRun[A-Z][a-z]+)$"
-FAILED_WITHIN = r"^(?:EvaluationFailed|(?:Parallel|Map)StateFailed)$"
-ABORTED = r"^[A-Z][A-Za-z]*StateAborted$"
-OF_EXECUTION = (
-    r"^(?:Execution(?:Started|Succeeded|Failed|Aborted|TimedOut|Redriven)"
-    r"|MapIteration(?:Started|Succeeded|Failed|Aborted))$"
-)
 ENDS = ("complete", "fail", "timeout", "cancel")
 
 
@@ -30,53 +17,38 @@ def attempted(rows: pl.DataFrame) -> pl.DataFrame:
     """Give each event of a state its part; `rows` come from `scoped`.
 
     Adds `activity` and `kind` (of the state), `attempt` (from 1), `again` (the event begins an
-    attempt after the first), `redriven` (and that by a redrive; the row of it), `lifecycle` (null:
-    another event tells it; `unknown`: nobody knows this type), `late` (an evaluation that failed
-    after its work had ended), and `error`, `cause` where they stand on another event of a failure.
+    attempt after the first), `redriven` (and that by a redrive; the row of it), `late` (an
+    evaluation that failed after its work had ended), and `error`, `cause` where another event of a
+    failure has them. What repeats the end of an attempt has no `lifecycle` any more.
     """
     rows = _with_errors(rows)
-    kind = pl.col("type").cast(pl.String)
-    redrive = kind == "ExecutionRedriven"
-    state = pl.col("entry").is_not_null()
     rows = rows.with_columns(
         pl.col("name").gather(pl.col("entry")).alias("activity"),
         pl.col("state_kind").gather(pl.col("entry")).alias("kind"),
-        pl.when(redrive).then("row").forward_fill().over("execution").alias("redrive"),
-        _lifecycle(kind).alias("lifecycle"),
-        kind.str.contains(SCHEDULED).or_(kind.str.contains(BRANCHED)).alias("opens"),
+        # What follows the entering directly opens the attempt that the entering began.
+        (pl.col("opens") & (pl.col("before") != pl.col("entry"))).fill_null(False).alias("again"),
+        pl.lit(None, pl.Int64).alias("redriven"),
+        pl.lit(1, pl.Int32).alias("attempt"),
     )
-    place = pl.int_range(pl.len()).over("entry")
-    renewed = pl.col("redrive").ne_missing(pl.col("redrive").shift(1).over("entry")) & (place > 0)
-    # A state that is entered anew right below a redrive is what was redriven, too.
+    if rows.select((pl.col("type") == "ExecutionRedriven").any()).item():
+        rows = _with_redrives(rows)
+    if rows["again"].any():
+        number = 1 + pl.col("again").cast(pl.Int32).cum_sum().over("entry")
+        rows = rows.with_columns(number.alias("attempt"))
+    return _first_ends(rows)
+
+
+def _with_redrives(rows: pl.DataFrame) -> pl.DataFrame:
+    """A redrive goes on under the old entering of a state, or has it entered anew right below."""
+    redrive = pl.when(pl.col("type") == "ExecutionRedriven").then("row").forward_fill()
+    rows = rows.with_columns(redrive.over("execution").alias("redrive"))
+    state = pl.col("entry").is_not_null()
+    passed = pl.col("redrive").ne_missing(pl.col("redrive").shift(1).over("entry"))
+    renewed = state & ~pl.col("enters") & passed
     below = pl.col("enters") & (pl.col("before") == pl.col("redrive")).fill_null(False)
-    rows = rows.with_columns(
-        (state & ((pl.col("opens") & (place > 1)) | renewed)).alias("again"),
-        pl.when(state & (renewed | below)).then("redrive").alias("redriven"),
-    )
-    attempt = 1 + pl.col("again").cast(pl.Int32).cum_sum().over("entry")
-    return _first_ends(rows.with_columns(attempt.alias("attempt")))
-
-
-def _lifecycle(kind: pl.Expr) -> pl.Expr:
-    """What the type of an event means for its state; later ends are dropped afterwards."""
-    is_task = pl.col("state_kind") == "Task"
-    return (
-        pl.when(pl.col("enters") & is_task)
-        .then(pl.lit("scheduled"))
-        .when(pl.col("enters") | kind.str.contains(STARTED) | kind.str.contains(BRANCHED))
-        .then(pl.lit("start"))
-        .when(kind.str.contains(FAILED) | kind.str.contains(FAILED_WITHIN))
-        .then(pl.lit("fail"))
-        .when(kind.str.contains(SCHEDULED))
-        .then(pl.lit("scheduled"))
-        .when(kind.str.contains(WORK + r"TimedOut$"))
-        .then(pl.lit("timeout"))
-        .when(kind.str.contains(SUCCEEDED) | pl.col("exits"))
-        .then(pl.lit("complete"))
-        .when(kind.str.contains(ABORTED))
-        .then(pl.lit("cancel"))
-        .when(~kind.str.contains(TOLD_BY_OTHERS) & ~kind.str.contains(OF_EXECUTION))
-        .then(pl.lit("unknown"))
+    return rows.with_columns(
+        (pl.col("again") | renewed).alias("again"),
+        pl.when(renewed | below).then("redrive").alias("redriven"),
     )
 
 
@@ -85,7 +57,7 @@ def _first_ends(rows: pl.DataFrame) -> pl.DataFrame:
     ends = pl.col("lifecycle").is_in(ENDS)
     earlier = ends.cast(pl.Int32).cum_sum().over("entry", "attempt") - ends.cast(pl.Int32)
     repeated = ends & (earlier > 0)
-    evaluation = pl.col("type").cast(pl.String) == "EvaluationFailed"
+    evaluation = pl.col("type") == "EvaluationFailed"
     # The entering of a state opens its first attempt, so what schedules that tells nothing new.
     opened = pl.col("opens") & ~pl.col("again") & ~ends
     return rows.with_columns(
@@ -97,15 +69,11 @@ def _first_ends(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _with_errors(rows: pl.DataFrame) -> pl.DataFrame:
     """Errors of failures whose own event does not name one: of what failed inside, or outside."""
-    kind = pl.col("type").cast(pl.String)
-    silent = (
-        kind.str.contains(r"^(?:FailStateEntered|(?:Parallel|Map)StateFailed|MapIterationFailed)$")
-        & pl.col("error").is_null()
-    )
+    silent = pl.col("silent") & pl.col("error").is_null()
     if not rows.select(silent.any()).item():
         return rows
     rows = rows.with_columns(
-        pl.when(silent & (kind != "FailStateEntered"))
+        pl.when(silent & ~pl.col("enters"))
         .then(pl.col(column).gather(pl.col("before")))
         .otherwise(column)
         .alias(column)
@@ -113,8 +81,8 @@ def _with_errors(rows: pl.DataFrame) -> pl.DataFrame:
     )
     for _ in range(3):  # fails, its branch fails, its iteration fails, the execution fails
         told = (
-            rows.filter(pl.col("error").is_not_null() & kind.str.ends_with("Failed"))
-            .filter(pl.col("before") < pl.col("row"))
+            rows.filter(pl.col("error").is_not_null() & (pl.col("before") < pl.col("row")))
+            .filter(pl.col("type").cast(pl.String).str.ends_with("Failed"))
             .group_by("before")
             .agg(pl.col("error").first().alias("told"), pl.col("cause").first().alias("told_cause"))
         )
@@ -129,8 +97,7 @@ def _with_errors(rows: pl.DataFrame) -> pl.DataFrame:
 
 def with_iterations(rows: pl.DataFrame) -> pl.DataFrame:
     """Add `iteration`: the index of the iteration of the Map state directly around an event."""
-    starts = (pl.col("type").cast(pl.String) == "MapIterationStarted").alias("starts")
-    is_start = rows.select(starts)["starts"].to_numpy()
+    is_start = (rows["type"] == "MapIterationStarted").to_numpy()
     if not is_start.any():
         return rows.with_columns(pl.lit(None, pl.Int64).alias("iteration"))
     nearest = pl.Series("nearest", climb(rows["before"].to_numpy(), is_start)).replace(-1, None)

@@ -40,7 +40,8 @@ def decode(raw: bytes, human_states: tuple[str, ...] = ()) -> pl.DataFrame:
     events = pl.concat([events, _stateless(rows, events)], how="diagonal").with_columns(
         _resource_kind(human_states).alias("resource_kind")
     )
-    events = events.join(_cases(rows, lines), on="execution", how="left").select(
+    events = events.join(_cases(rows, lines), on="execution", how="left")
+    events = events.sort("number", "position").select(
         pl.col("execution").alias("case_id"),
         pl.concat_str("execution", pl.lit("#"), "begun", pl.lit(":"), "identity").alias("event_id"),
         pl.col("activity").alias("activity_id"),
@@ -54,7 +55,7 @@ def decode(raw: bytes, human_states: tuple[str, ...] = ()) -> pl.DataFrame:
         reject(rows.filter(pl.col("lifecycle") == "unknown"), raw, UNKNOWN),
         reject(_stray(rows), raw, STRAY),
     ]
-    return pl.concat([events.sort("case_id", "position"), *rejected], how="diagonal")
+    return pl.concat([events, *rejected], how="diagonal")
 
 
 _KEPT = {"process", "activity", "instance_id", "lifecycle", "position", "attempt", "resource",
@@ -153,10 +154,8 @@ def _stateless(rows: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
 
 
 def _stray(rows: pl.DataFrame) -> pl.DataFrame:
-    kind = pl.col("type").cast(pl.String)
-    told = kind.str.contains(r"^(?:Execution|MapIteration)[A-Z]")
     unknown = pl.col("lifecycle").eq_missing("unknown")
-    return rows.filter(pl.col("entry").is_null() & ~told & ~unknown)
+    return rows.filter(pl.col("entry").is_null() & ~pl.col("of_execution") & ~unknown)
 
 
 def _with_resources(rows: pl.DataFrame) -> pl.DataFrame:
@@ -187,16 +186,18 @@ def _resource_kind(human_states: tuple[str, ...]) -> pl.Expr:
 
 def _attributes() -> pl.Expr:
     """Further attributes of an event; the state type is always there, nulls are left out."""
-    submitted = pl.col("type").cast(pl.String) == "TaskSubmitted"
+    submitted = pl.col("type") == "TaskSubmitted"
     names_one = pl.col("output").str.contains('"ExecutionArn"', literal=True)
     started = pl.when(submitted & names_one).then(
         pl.col("output").str.json_path_match("$.ExecutionArn")
     )
+    # What is told between the begin and the end of an attempt stands at its end.
+    attempt = ("entry", "attempt")
     fields = pl.struct(
         pl.col("kind").alias("state_type"),
         "iteration",
-        pl.col("mapRunArn").alias("map_run"),
-        started.alias("started_execution"),
+        pl.col("mapRunArn").forward_fill().over(attempt).alias("map_run"),
+        started.forward_fill().over(attempt).alias("started_execution"),
     )
     return fields.struct.json_encode().str.replace_all(r',"[a-z_]+":null', "")
 
@@ -206,6 +207,7 @@ def _cases(rows: pl.DataFrame, lines: Lines) -> pl.DataFrame:
     kind = pl.col("type").cast(pl.String)
     ended = kind.is_in(["ExecutionFailed", "ExecutionAborted", "ExecutionTimedOut"])
     runs = rows.group_by("execution").agg(
+        pl.col("row").min().alias("number"),
         pl.col("at").min().dt.epoch("ms").alias("begun"),
         kind.filter(kind.is_in(list(VERDICTS))).last().alias("last"),
         kind.filter(kind == "ExecutionRedriven").len().alias("redrives"),
@@ -227,6 +229,7 @@ def _cases(rows: pl.DataFrame, lines: Lines) -> pl.DataFrame:
     parent = pl.col("parentArn")
     return runs.select(
         "execution",
+        "number",
         "begun",
         parts.list.get(6, null_on_oob=True).alias("process"),
         pl.col("revisionId").alias("process_version"),

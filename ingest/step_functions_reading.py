@@ -63,6 +63,13 @@ class Reading:
         self._complete(done)
         yield from self._piece(self.cursor)
 
+    def gone_on(self) -> Iterator[Fetched]:
+        """Histories of the executions that still ran when they were read last."""
+        described = (
+            self.api.found("describe_execution", executionArn=arn) for arn in self.known.open_cases
+        )
+        yield from self.again(item for item in described if item)
+
     def again(self, items: Iterator[dict[str, Any]]) -> Iterator[Fetched]:
         """Histories of executions that were read before; where reading stands does not change."""
         for item in items:

@@ -13,15 +13,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from ingest.step_functions_types import described
+
 Rows = NDArray[np.int64]
 """Numbers of rows; NONE where there is none."""
 Flags = NDArray[np.bool_]
 
 NONE = -1
-ENTERED = r"^([A-Z][A-Za-z]*)StateEntered$"
-EXITED = r"^([A-Z][A-Za-z]*)StateExited$"
-OF_CONTAINER = r"^(Parallel|Map)(?:State(?:Started|Succeeded|Failed|Aborted)|Run[A-Z][a-z]+)$"
-OF_EXECUTION = r"^(Execution|MapIteration)[A-Z]"
 CONTAINERS = ("Parallel", "Map")
 
 
@@ -38,19 +36,13 @@ class _Container:
 def scoped(events: pl.DataFrame) -> pl.DataFrame:
     """Give each event the state it belongs to; `events` has one row per event in order of id.
 
-    Adds `state_kind` (Task, Wait, … of events that enter or exit a state), `before` (the row of
+    Adds what `described` says of its type, `before` (the row of
     the previous event; its own where there is none), `entry` (the row that entered the state; null
     for events of executions and iterations) and `within` (the row that entered the Parallel or Map
     state around; null outside of one).
     """
-    kind = pl.col("type").cast(pl.String)
-    rows = events.with_columns(
-        pl.coalesce(kind.str.extract(ENTERED), kind.str.extract(EXITED)).alias("state_kind"),
-        kind.str.contains(ENTERED).alias("enters"),
-        kind.str.contains(EXITED).alias("exits"),
-        kind.str.extract(OF_CONTAINER).alias("of"),
-        kind.str.contains(OF_EXECUTION).alias("of_execution"),
-    )
+    types = described(events["type"])
+    rows = events.join(types, on="type", how="left", maintain_order="left")
     before = _before(rows)
     entry = climb(before, _flags(rows, "enters"))
     numbers, containers = _containers(rows, before)
@@ -63,7 +55,7 @@ def scoped(events: pl.DataFrame) -> pl.DataFrame:
         _or_null("entry", entry),
         _or_null("within", _innermost(containers, before, None)),
     )
-    return rows.drop("of", "of_execution")
+    return rows
 
 
 def _flags(rows: pl.DataFrame, column: str) -> Flags:
@@ -158,7 +150,7 @@ def _of_containers(
     """What Parallel and Map states start, end and exit, which branches lie between."""
     entry = entry.copy()
     of = rows["of"].fill_null("")
-    failed = rows["type"].cast(pl.String).str.ends_with("StateFailed").to_numpy()
+    failed = (_flags(rows, "silent")) & (of != "").to_numpy()
     for kind in CONTAINERS:
         is_kind = (of == kind).to_numpy()
         innermost = _innermost(containers, before, kind == "Parallel")

@@ -84,15 +84,21 @@ def _native(rows: pl.DataFrame, runs: pl.DataFrame) -> pl.DataFrame:
     patches = pl.Series("patches", _patches(rows), pl.String())
     versions = [pl.col(name).forward_fill().over("unit") for name in ("version", "patches")]
     found = rows.join(runs.select("unit", "run_id"), on="unit", how="left", maintain_order="left")
-    return found.with_columns(patches).with_columns(
-        pl.coalesce(left.backward_fill().over("unit"), "run_id").alias("origin"),
-        pl.concat_str(versions, separator="+", ignore_nulls=True)
-        .replace("", None)
-        .alias("process_version"),
-        pl.col("type").replace_strict(about, default=None, return_dtype=pl.String()).alias("about"),
-        pl.col("type")
-        .replace_strict(ending, default=None, return_dtype=pl.String())
-        .alias("ending"),
+    return (
+        found.with_columns(patches)
+        .with_columns(
+            pl.coalesce(left.backward_fill().over("unit"), "run_id").alias("origin"),
+            pl.concat_str(versions, separator="+", ignore_nulls=True)
+            .replace("", None)
+            .alias("process_version"),
+            pl.col("type")
+            .replace_strict(about, default=None, return_dtype=pl.String())
+            .alias("about"),
+            pl.col("type")
+            .replace_strict(ending, default=None, return_dtype=pl.String())
+            .alias("ending"),
+        )
+        .filter(pl.col("about").is_not_null())
     )
 
 
@@ -146,7 +152,6 @@ from native as e
 left join native as o on o.unit = e.unit and o.event_id = e.ref
 left join tried as t on t.unit = e.unit and t.ref = e.ref
 left join named_update as w on e.about = 'update' and w.unit = e.unit and w.detail = e.detail
-where e.about is not null
 """
 
 _EVENTS = f"""

@@ -13,6 +13,7 @@ import polars as pl
 from ingest.temporal_chains import Began, case_id
 from ingest.temporal_fields import FIELDS
 from ingest.temporal_rows import (
+    LOCAL_ACTIVITIES,
     OWN_NAMES,
     Failure,
     Rows,
@@ -122,12 +123,15 @@ def camel(name: str) -> str:
 
 
 def add_events(rows: Rows, unit: int, events: Iterable[dict[str, Any]]) -> dict[str, int]:
-    """Gather the events of one run; how many there were of each type."""
+    """Gather the events of one run; how many of each type, markers of local activities apart."""
     counts: dict[str, int] = {}
     gathered, getters = rows.gathered, rows.getters
     for event in events:
         name = type_name(str(event.get("eventType")))
-        counts[name] = counts.get(name, 0) + 1
+        attributes = event.get(attributes_name(name)) or {}
+        marker = attributes.get("markerName") if name == "MARKER_RECORDED" else None
+        kind = "LOCAL_ACTIVITY" if marker in LOCAL_ACTIVITIES else name
+        counts[kind] = counts.get(kind, 0) + 1
         if name not in FIELDS:
             continue
         said = event.get("userMetadata")
@@ -138,7 +142,7 @@ def add_events(rows: Rows, unit: int, events: Iterable[dict[str, Any]]) -> dict[
                 event.get("eventTime"),
                 plain_payload(said.get("summary")) if said else None,
                 (event.get("principal") or {}).get("name") if "principal" in event else None,
-                *getters[name](event.get(attributes_name(name)) or {}),
+                *getters[name](attributes),
             )
         )
     return counts

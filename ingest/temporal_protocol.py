@@ -15,6 +15,7 @@ import polars as pl
 from ingest.temporal_chains import Began, case_id
 from ingest.temporal_fields import FIELDS
 from ingest.temporal_rows import (
+    LOCAL_ACTIVITIES,
     OWN_NAMES,
     Failure,
     Rows,
@@ -113,13 +114,19 @@ class Types:
         }
 
 
-def add_events(rows: Rows, unit: int, events: Iterable[Any], types: Types) -> dict[str, int]:
-    """Gather the events of one run; how many there were of each type."""
-    counts: dict[int, int] = {}
+def kinds(events: Iterable[Any], types: Types) -> Iterator[str]:
+    """The type of each event; a marker of a local activity is one of its own."""
+    for event in events:
+        name = types.names.get(event.event_type) or f"type {event.event_type}"
+        marker = name == "MARKER_RECORDED" and event.marker_recorded_event_attributes.marker_name
+        yield "LOCAL_ACTIVITY" if marker in LOCAL_ACTIVITIES else name
+
+
+def add_events(rows: Rows, unit: int, events: Iterable[Any], types: Types) -> None:
+    """Gather the events of one run."""
     gathered, getters = rows.gathered, rows.getters
     for event in events:
         number = event.event_type
-        counts[number] = counts.get(number, 0) + 1
         name = types.names.get(number)
         if name not in FIELDS:
             continue
@@ -137,7 +144,6 @@ def add_events(rows: Rows, unit: int, events: Iterable[Any], types: Types) -> di
                 *getters[name](types.attributes[number](event)),
             )
         )
-    return {types.names.get(number) or str(number): count for number, count in counts.items()}
 
 
 def packed(message: Any) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ingest.source import Fetched
 from ingest.temporal_client import Server
-from ingest.temporal_protocol import Types, packed
+from ingest.temporal_protocol import Types, kinds, packed
 from ingest.temporal_runs import hidden
 from miner.eventlog.definitions import Limitation
 
@@ -20,6 +20,8 @@ PIECE_EVENTS = 25_000
 PIECE_RUNS = 1_000
 MANY = 2_000
 """Closed runs in a span of time beyond which the span is halved."""
+MOST_FIRSTS = 200_000
+"""Runs whose chains are remembered; bounds memory."""
 LONGEST = timedelta(days=30)
 
 Run = tuple[str, str]
@@ -72,6 +74,8 @@ class Reading:
     position: Position
     firsts: dict[str, str | None] = field(default_factory=dict)
     """The first run of the chain that a run belongs to; null: the run is gone."""
+    seen: set[str] = field(default_factory=set)
+    """Runs that were open the last time and were read now."""
     types: Types = field(default_factory=Types)
 
     def pieces(self, since: datetime | None) -> Iterator[Fetched]:
@@ -87,8 +91,13 @@ class Reading:
         yield from self._closed(begin, now)
         self.position.moved(now, self.overlap)
         yield from self._running()
-        gone = [run for run in before if run not in self.position.open and run not in self.firsts]
-        yield Fetched(b"", self.position.cursor(), tuple(_gone(len(gone))))
+        yield Fetched(b"", self.position.cursor(), tuple(_gone(self._vanished(before))))
+
+    def _vanished(self, before: dict[str, list[Any]]) -> int:
+        """How many runs that were open are neither open nor closed now."""
+        missing = sorted(set(before) - set(self.position.open) - self.seen)
+        runs = [(str(before[run][0]), run) for run in missing]
+        return sum(told is None for told in self.server.descriptions(runs))
 
     def _oldest(
         self, now: datetime, since: datetime | None, retention: timedelta | None
@@ -138,7 +147,8 @@ class Reading:
         for info in infos:
             closed = info.close_time.ToDatetime(UTC)
             self.position.read[info.execution.run_id] = closed.isoformat()
-            self.position.open.pop(info.execution.run_id, None)
+            if self.position.open.pop(info.execution.run_id, None):
+                self.seen.add(info.execution.run_id)
         self.position.moved(infos[-1].close_time.ToDatetime(UTC), self.overlap)
         return Fetched(raw, self.position.cursor(), limitations)
 
@@ -157,8 +167,8 @@ class Reading:
                 if self.position.open.get(run[1], [None, None])[1] != state:
                     changed.append(run)
                 still[run[1]] = [run[0], state]
-            if changed:
-                raw, limitations = self._raw(changed, told)
+            for runs in _parts(changed, told):
+                raw, limitations = self._raw(runs, told)
                 yield Fetched(raw, None, limitations)
         self.position.open = still
 
@@ -166,7 +176,7 @@ class Reading:
         self, runs: Sequence[Run], described: dict[Run, Any]
     ) -> tuple[bytes, tuple[Limitation, ...]]:
         """Lines for `decode`, one a run, and what was not told."""
-        lines, kinds, gone = [], Counter[str](), 0
+        lines, counts, gone = [], Counter[str](), 0
         histories = self.server.histories(runs)
         self._find_firsts([history for history in histories if history])
         for run, history in zip(runs, histories, strict=True):
@@ -174,7 +184,7 @@ class Reading:
             if not history or not events:
                 gone += 1
                 continue
-            kinds.update(self.types.names.get(event.event_type, "?") for event in events)
+            counts.update(kinds(events, self.types))
             began = events[0].workflow_execution_started_event_attributes
             line: dict[str, Any] = {
                 "namespace": self.namespace,
@@ -189,11 +199,15 @@ class Reading:
             if run in described:
                 line["pending"] = packed(described[run])
             lines.append(json.dumps(line).encode())
-        return b"\n".join(lines), (*hidden(kinds), *_gone(gone), *self._cut_off(histories))
+        # Open histories are read again and again: their bookkeeping counts when they are closed.
+        told = () if described else hidden(counts)
+        return b"\n".join(lines), (*told, *_gone(gone), *self._cut_off(histories))
 
     def _find_firsts(self, histories: Iterable[Sequence[Any]]) -> None:
         """Ask for the first run of the parents and roots whose chain is not known yet."""
         asked: set[Run] = set()
+        if len(self.firsts) > MOST_FIRSTS:
+            self.firsts.clear()
         for history in histories:
             began = history[0].history.events[0].workflow_execution_started_event_attributes
             first = began.first_execution_run_id
@@ -252,6 +266,20 @@ def _pieces(infos: Iterable[Any]) -> Iterator[list[Any]]:
             piece, events = [], 0
     if piece:
         yield piece
+
+
+def _parts(runs: Sequence[Run], told: dict[Run, Any]) -> Iterator[list[Run]]:
+    """Open runs in parts: how long their histories are is only in their descriptions."""
+    part: list[Run] = []
+    events = 0
+    for run in runs:
+        part.append(run)
+        events += told[run].workflow_execution_info.history_length
+        if events >= PIECE_EVENTS:
+            yield part
+            part, events = [], 0
+    if part:
+        yield part
 
 
 def _written(instant: datetime) -> str:

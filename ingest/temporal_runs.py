@@ -22,6 +22,11 @@ MISSING = (
     "Temporal records only the last attempt of an activity: the failed attempts before it are "
     "counted, but they stand at the latest time at which they can have ended, without a start."
 )
+UNENDED = (
+    "Activities had not ended when their workflow was closed or reset; how often they were tried "
+    "is not recorded."
+)
+BY_RESET = "workflow terminated by reset"
 MEASURES = ("service_time", "waiting_time", "median_recovery", "mean_recovery", "top_error")
 
 
@@ -33,7 +38,7 @@ class Decoded:
     types: Counter[str]
 
 
-def decode_lines(raw: bytes) -> Decoded:
+def decode_lines(raw: bytes) -> pl.DataFrame:
     """Decode lines as the live source writes them: one run in each, in messages of the protocol."""
     from temporalio.api.workflowservice.v1 import (
         DescribeWorkflowExecutionResponse,
@@ -41,7 +46,6 @@ def decode_lines(raw: bytes) -> Decoded:
     )
 
     rows, types = Rows(temporal_protocol.Protocol()), temporal_protocol.Types()
-    counts: Counter[str] = Counter()
     runs: list[tuple[Any, ...]] = []
     pending: list[tuple[Any, ...]] = []
     for unit, line in enumerate(raw.splitlines()):
@@ -53,12 +57,12 @@ def decode_lines(raw: bytes) -> Decoded:
                 base64.b64decode(page)
             ).history.events
         ]
-        counts.update(temporal_protocol.add_events(rows, unit, events, types))
+        temporal_protocol.add_events(rows, unit, events, types)
         runs.append(temporal_protocol.began(events, said).row(unit))
         if said.get("pending"):
             told = DescribeWorkflowExecutionResponse.FromString(base64.b64decode(said["pending"]))
             pending += temporal_protocol.pending_rows(unit, told)
-    return _decoded(rows, runs, pending, counts)
+    return _decoded(rows, runs, pending)
 
 
 @dataclass
@@ -78,7 +82,7 @@ class Histories:
 
     def decoded(self) -> Decoded:
         """What was gathered."""
-        return _decoded(self.rows, self.runs, [], self.types)
+        return Decoded(_decoded(self.rows, self.runs, []), self.types)
 
 
 def decode_objects(histories: Iterable[Sequence[dict[str, Any]]], namespace: str) -> Decoded:
@@ -99,22 +103,42 @@ def hidden(types: Mapping[str, int]) -> Iterator[Limitation]:
         yield Limitation("hidden" if name in SILENT else "unknown-events", text, (), count)
 
 
-def missing_attempts(events: pl.DataFrame) -> Iterator[Limitation]:
+def missing_attempts(events: pl.DataFrame, *, is_open: bool = False) -> Iterator[Limitation]:
     """How many attempts were counted by the server but not recorded."""
-    bounds = events.filter(pl.col("attributes").str.contains(LATEST_POSSIBLE, literal=True))
-    if bounds.height:
-        yield Limitation("missing-attempts", MISSING, MEASURES, bounds.height)
+    bound = pl.col("attributes").str.contains(LATEST_POSSIBLE, literal=True)
+    bounds = events.filter(bound).height
+    if is_open:  # read again and again: counted when they are closed
+        if bounds:
+            yield Limitation("missing-attempts", f"Open workflows: {MISSING}", MEASURES)
+        return
+    if bounds:
+        yield Limitation("missing-attempts", MISSING, MEASURES, bounds)
+    # An activity's events are called RUN:SCHEDULED:…; a run that is over has a verdict.
+    run = pl.col("event_id").str.split(":").list.get(0)
+    activity = pl.col("event_id").str.extract("^([^:]+:[0-9]+):")
+    over = events.filter((pl.col("case_status") != "running") | (pl.col("activity") == BY_RESET))
+    unended = (
+        events.filter(pl.col("event_id").str.ends_with(":scheduled"))
+        .with_columns(run.alias("run"), activity.alias("operation"))
+        .join(over.select(run.alias("run")).unique(), on="run", how="semi")
+        .join(
+            events.filter(~bound & pl.col("event_id").str.ends_with(":end")).select(
+                activity.alias("operation")
+            ),
+            on="operation",
+            how="anti",
+        )
+        .height
+    )
+    if unended:
+        yield Limitation("missing-attempts", UNENDED, ("attempts", "retry_rate"), unended)
 
 
 def _decoded(
-    rows: Rows,
-    runs: list[tuple[Any, ...]],
-    pending: Iterable[tuple[Any, ...]],
-    counts: Counter[str],
-) -> Decoded:
-    events = events_of(
+    rows: Rows, runs: list[tuple[Any, ...]], pending: list[tuple[Any, ...]]
+) -> pl.DataFrame:
+    return events_of(
         rows.frame(),
         pl.DataFrame(runs, schema=RUN, orient="row"),
-        pl.DataFrame(list(pending), schema=PENDING, orient="row"),
+        pl.DataFrame(pending, schema=PENDING, orient="row"),
     )
-    return Decoded(events, counts)

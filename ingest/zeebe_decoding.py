@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 
 import duckdb
@@ -11,21 +11,23 @@ import polars as pl
 
 from ingest import zeebe_events, zeebe_lines, zeebe_models
 from ingest.zeebe_models import Model
+from miner.eventlog.frames import with_all_columns
+from miner.eventlog.schema import BATCH
 
 BATCH_ROWS = 100_000
 
 
-def decode(raw: bytes) -> pl.DataFrame:
+def decode(raw: bytes, models: Sequence[Model] = ()) -> pl.DataFrame:
     """The events in lines of JSON as exporters write them, with columns of `BATCH`.
 
-    What depends on several records (the number of an attempt, the name of an element, who is whose
-    parent, whether a run has ended) is known as far as these bytes tell, and null beyond. Lines
-    that are no records have a `reason`. Every event has the same `event_id` in whatever bytes it
-    comes.
+    Made for streams: every event has the same `event_id` in whatever bytes it comes. What depends
+    on several records (the number of an attempt, who is whose parent, whether a run has ended) is
+    known as far as these bytes tell, and null beyond. Elements have the names that `models` give
+    them, else their ids: names that came and went with the bytes would tear activities apart.
+    Lines that are no records have a `reason`.
     """
-    lines = zeebe_lines.lines(raw)
-    frames = list(decoded([lines], zeebe_models.models_in(lines)))
-    return pl.concat(frames, how="diagonal_relaxed")
+    frames = [with_all_columns(frame) for frame in decoded([zeebe_lines.lines(raw)], models)]
+    return pl.concat(frames) if frames else pl.DataFrame(schema=BATCH)
 
 
 def decoded(pieces: Iterable[pl.DataFrame], models: Iterable[Model]) -> Iterator[pl.DataFrame]:

@@ -36,6 +36,8 @@ def events(connection: duckdb.DuckDBPyConnection, named: pl.DataFrame) -> str:
         "max(version) as version, max(version_tag) as version_tag from given_name group by all"
     )
     connection.unregister("given_name")
+    if connection.sql(_REPEATED).fetchall() != [(0,)]:
+        connection.execute(_DISTINCT)
     parameters = {"seen": list(SEEN), "begins": list(BEGINS), "user_task": USER_TASK_JOB}
     for statement in (_CASE, JOB_STEP, ENDED, TRANSITION, _MIGRATED, _MODIFIED, _LAST):
         used = {name: value for name, value in parameters.items() if f"${name}" in statement}
@@ -83,6 +85,19 @@ where coalesce("recordType", 'EVENT') = 'EVENT'
     and coalesce("jobKind", 'BPMN_ELEMENT') = 'BPMN_ELEMENT'
     and "position" is not null
     and "timestamp" is not null
+"""
+
+# One record may tell of several jobs that were taken, or elements that were begun.
+_REPEATED = """
+select count(*) - count(distinct (partition_id, position, key, element_id))
+from record
+"""
+
+_DISTINCT = """
+create or replace temp table record as
+select columns(*)
+from record
+qualify row_number() over (partition by partition_id, position, key, element_id) = 1
 """
 
 _MAKE = f"create temp table if not exists record as {_RECORD} limit 0"
@@ -180,12 +195,16 @@ from (
 asof left join (
     select case_id, position, definition_key, process_version
     from record
-    where kind = 'PROCESS_INSTANCE'
+    where kind = 'PROCESS_INSTANCE' and case_id in (
+        select case_id from record where kind = 'PROCESS_INSTANCE_MODIFICATION'
+    )
 ) as b on b.case_id = m.case_id and b.position <= m.position
 asof left join (
     select case_id, element_id, position, element_key, definition_key, process_version
     from record
-    where element_key is not null and process_version is not null
+    where element_key is not null and process_version is not null and case_id in (
+        select case_id from record where kind = 'PROCESS_INSTANCE_MODIFICATION'
+    )
 ) as n on n.case_id = m.case_id and n.element_id = m.element_id and n.position >= m.position
 """
 
@@ -207,7 +226,8 @@ select
     coalesce(t.instance_id, o.element_key)::varchar as instance_id,
     t.lifecycle,
     r.happened_at + to_milliseconds(coalesce(t.delay, 0)) as timestamp,
-    r.position,
+    -- An order stands before what it orders, which the same record may tell.
+    r.position - (t.lifecycle = 'retry')::bigint as position,
     t.attempt::integer as attempt,
     t.resource,
     t.resource_kind,

@@ -37,7 +37,7 @@ def events_of(traces: Mapping[str, str]) -> pl.DataFrame:
     runs; `A@1|5-9` was scheduled at 1. `!` after the time fails, `~` times out, `x` is cancelled,
     `/` is skipped. `(ann)` names the resource; `(ann:human)` its kind too.
     """
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for case_id, trace in traces.items():
         for step in trace.split():
             found = _STEP.fullmatch(step)

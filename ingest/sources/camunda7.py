@@ -49,7 +49,7 @@ class Camunda7(SystemSource):
         after = begun - OVERLAP if begun else None
         read: set[str] = set()
         with self._road() as road:
-            yield Fetched(b"", limitations=tuple(road.limitations()))
+            yield Fetched(b"", limitations=tuple(road.limitations(after)))
             for instances in road.known(known.open_cases):
                 read |= set(instances.ids)
                 yield Fetched(road.history(instances))
@@ -76,7 +76,7 @@ class Camunda7(SystemSource):
 
     def scope(self) -> str:
         """The engine and the process that is read of it, whoever reads it."""
-        place = self.address.rstrip("/") or _without_password(self.database)
+        place = _without_password(self.address.rstrip("/") or self.database)
         return json.dumps({"engine": place, "definition": self.definition})
 
     def _overlooked(
@@ -114,7 +114,8 @@ class Camunda7(SystemSource):
 
         basic = (self.user, self.password) if self.user else None
         with http.client(self.address, token=self.token or None, basic=basic) as api:
-            yield RestRoad(api, self.address, self.definition or None)
+            name = _without_password(self.address)
+            yield RestRoad(api, name, self.definition or None)
 
 
 def _zone(name: str) -> ZoneInfo:
@@ -128,7 +129,7 @@ def _zone(name: str) -> ZoneInfo:
         ) from error
 
 
-def _without_password(url: Secret) -> str:
+def _without_password(url: str) -> str:
     parts = urlsplit(str.__str__(url))
     host = parts.netloc.rsplit("@", 1)[-1]
     return urlunsplit((parts.scheme, host, parts.path, "", ""))

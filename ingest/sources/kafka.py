@@ -58,7 +58,7 @@ class KafkaTopics(SystemSource):
         from ingest import kafka_client, kafka_offsets, kafka_reading, schema_registry
 
         self._check()
-        topics = [topic.strip() for topic in self.topics.split(",") if topic.strip()]
+        topics = _listed(self.topics)
         offsets = kafka_offsets.offsets_of(known.cursor)
         since, until = instant_of("since", self.since), instant_of("until", self.until)
         with ExitStack() as stack:
@@ -70,7 +70,9 @@ class KafkaTopics(SystemSource):
                     )
                 )
             brokers = stack.enter_context(
-                kafka_client.brokers(self.brokers, self._settings(), self.timeout)
+                kafka_client.brokers(
+                    ",".join(_listed(self.brokers)), self._settings(), self.timeout
+                )
             )
             plan = kafka_offsets.plan_of(brokers, topics, offsets, since, until)
             yield from kafka_reading.pages(brokers, plan, offsets, self.page, schemas)
@@ -96,8 +98,8 @@ class KafkaTopics(SystemSource):
     def scope(self) -> str:
         """The brokers, the topics and what is made of them; how to reach them does not matter."""
         chosen = {
-            "brokers": sorted(self.brokers.split(",")),
-            "topics": sorted(self.topics.split(",")),
+            "brokers": sorted(_listed(self.brokers)),
+            "topics": sorted(_listed(self.topics)),
             "mapping": str(self.mapping),
         }
         return json.dumps(chosen, sort_keys=True)
@@ -132,3 +134,8 @@ class KafkaTopics(SystemSource):
             "ssl.key.password": str.__str__(self.certificate_password),
         }
         return settings | {name: value for name, value in files.items() if value}
+
+
+def _listed(text: str) -> list[str]:
+    """What stands between commas."""
+    return [part.strip() for part in text.split(",") if part.strip()]

@@ -11,7 +11,7 @@ import polars as pl
 
 from ingest.change_streams import Stream, with_defaults
 from ingest.databases_errors import shown_address
-from ingest.mapping import Mapping, MappingFile
+from ingest.mapping import MappingFile
 from ingest.source import Fetched, Known, Secret, SystemSource
 from miner.errors import InputError
 from miner.eventlog.definitions import Limitation
@@ -35,7 +35,7 @@ class SqlChanges(SystemSource):
 
     def fetch(self, known: Known) -> Iterator[Fetched]:
         """Yield the changes that were logged since the last load."""
-        with_defaults(Mapping.read(self.mapping))
+        with_defaults(self.mapping.mapping())
         first = known.cursor is None
         for changes in self._stream(known.cursor or {}):
             said = self._said() if first else ()
@@ -64,7 +64,7 @@ class SqlChanges(SystemSource):
 
     def decode(self, raw: bytes) -> pl.DataFrame:
         """The events in records, see `ingest.change_streams`."""
-        return with_defaults(Mapping.read(self.mapping)).events(raw)
+        return with_defaults(self.mapping.mapping()).events(raw)
 
     def scope(self) -> str:
         """The address without user and password, and how it is followed."""

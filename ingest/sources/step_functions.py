@@ -32,13 +32,13 @@ class StepFunctions(SystemSource):
     human_states: Annotated[
         str | None, "states whose task tokens people send back, separated by commas"
     ] = None
-    payloads: Annotated[bool, "read inputs and outputs too, and keep them as they come"] = False
+    payloads: Annotated[bool, "read outputs too, to name the executions that tasks start"] = False
     map_runs: Annotated[bool, "read the child executions of distributed maps too"] = True
 
     def fetch(self, known: Known) -> Iterator[Fetched]:
         """Histories of executions: those that still ran, those redriven, and those begun since."""
         reading = Reading(self._api, known, self._remember, self.payloads, self.map_runs)
-        yield from reading.again(self._gone_on(known))
+        yield from reading.gone_on()
         for machine in self._machines():
             yield from reading.machine(machine)
 
@@ -105,9 +105,3 @@ class StepFunctions(SystemSource):
         for machine in self._api.items("list_state_machines", "stateMachines", maxResults=1000):
             if machine["name"].startswith(wanted):
                 yield machine
-
-    def _gone_on(self, known: Known) -> Iterator[dict[str, Any]]:
-        for arn in known.open_cases:
-            item = self._api.found("describe_execution", executionArn=arn)
-            if item:
-                yield item

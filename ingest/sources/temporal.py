@@ -57,10 +57,10 @@ class Temporal(SystemSource):
         """The events in lines that `fetch` yielded."""
         from ingest.temporal_runs import decode_lines
 
-        return decode_lines(raw).events
+        return decode_lines(raw)
 
     def limitations(self, events: pl.DataFrame, raw: bytes) -> tuple[Limitation, ...]:
         """Attempts that the server counted but did not record."""
         from ingest.temporal_runs import missing_attempts
 
-        return tuple(missing_attempts(events))
+        return tuple(missing_attempts(events, is_open=b'"pending"' in raw))

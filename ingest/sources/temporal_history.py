@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
+import duckdb
 import polars as pl
 
-from ingest.source import DecodedFile
+from ingest.source import DecodedFile, Scan
+from miner.eventlog.definitions import Limitation
+
+if TYPE_CHECKING:
+    from ingest.temporal_runs import Decoded
 
 PIECE_EVENTS = 25_000
 """Events of history that are decoded together."""
@@ -27,6 +32,17 @@ class TemporalHistory(DecodedFile):
 
     def frames(self) -> Iterator[pl.DataFrame]:
         """The events, some histories at a time; raises LogFormatError for no such file."""
+        for decoded in self._pieces():
+            yield decoded.events
+
+    def scan(self, connection: duckdb.DuckDBPyConnection) -> Scan:
+        """The events, and what the histories could not tell."""
+        telling = _Telling(self.path, self.namespace)
+        scan = DecodedFile.scan(telling, connection)
+        scan.limitations = tuple(telling.told)
+        return scan
+
+    def _pieces(self) -> Iterator[Decoded]:
         from ingest.temporal_files import histories
         from ingest.temporal_runs import Histories
 
@@ -35,7 +51,21 @@ class TemporalHistory(DecodedFile):
         for events in histories(Path(self.path)):
             gathered.add(events, name)
             if gathered.types.total() >= PIECE_EVENTS:
-                yield gathered.decoded().events
+                yield gathered.decoded()
                 gathered = Histories(self.namespace)
         if gathered.runs:
-            yield gathered.decoded().events
+            yield gathered.decoded()
+
+
+@dataclass(frozen=True)
+class _Telling(TemporalHistory):
+    """Notes what each piece could not tell while it is read."""
+
+    told: list[Limitation] = field(default_factory=list)
+
+    def frames(self) -> Iterator[pl.DataFrame]:
+        from ingest.temporal_runs import hidden, missing_attempts
+
+        for decoded in self._pieces():
+            self.told.extend((*hidden(decoded.types), *missing_attempts(decoded.events)))
+            yield decoded.events

@@ -187,7 +187,7 @@ class EventLog:
             if key:
                 self._connection.execute(
                     f'create or replace temp view "{table}" as '
-                    f'from {source}."{table}" semi join selected_case using ({key}) '
+                    f'from {source}."{table}" join selected_case using ({key}) '
                     f"where process_key = {self._process_key:d}"
                 )
 

@@ -10,8 +10,11 @@ def assign(connection: duckdb.DuckDBPyConnection) -> None:
 
     A case without any activity instance has the variant of no activities.
     """
+    connection.execute(_SEQUENCES)
+    ((cases, with_instances),) = connection.execute(_HOW_MANY).fetchall()
+    if with_instances < cases:
+        connection.execute(_WITHOUT_INSTANCES)
     for statement in (
-        _SEQUENCES,
         _GROUPED,
         _NEW_VARIANTS,
         _REPEATED_ACTIVITIES,
@@ -36,12 +39,19 @@ select
     ) as activity_keys
 from ordered
 group by process_key, case_key
-union all
+"""
+
+_HOW_MANY = """
+select (select count(*) from touched), (select count(*) from sequence_of_case)
+"""
+
+_WITHOUT_INSTANCES = """
+insert into sequence_of_case
 select c.process_key, t.case_key, []
 from touched as t
 join case_identity as c using (case_key)
 where t.case_key in (select case_key from touched_event)
-    and t.case_key not in (select case_key from ordered where number = 1)
+    and t.case_key not in (select case_key from sequence_of_case)
 """
 
 _GROUPED = """

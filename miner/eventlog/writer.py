@@ -210,11 +210,14 @@ class Writer:
         return int(self._scalar("select changes from format"))
 
     def unfinished(self) -> bool:
-        """Whether the last load was interrupted and not run again since."""
+        """Whether the last load was interrupted and goes on when it is run again.
+
+        What is read in pages begins anew; each of its pages was whole.
+        """
         return bool(
             self._scalar(
-                "select count(*) from load "
-                "where not finished and load_id = (select max(load_id) from load)"
+                "select count(*) from load where not finished and fingerprint is not null "
+                "and load_id = (select max(load_id) from load)"
             )
         )
 

@@ -23,7 +23,7 @@ _WRITER = """
 import sys
 from pathlib import Path
 from benchmarks import kills
-from miner.eventlog import staging, writer
+from miner.eventlog import loads, staging, writer
 
 def wait(*_):
     print("now", flush=True)
@@ -32,7 +32,7 @@ def wait(*_):
 staging.BATCH_EVENTS = 40
 folder, file, moment = sys.argv[1:]
 if moment == "before the end":
-    writer.Writer._finish = wait
+    loads.finish = wait
 if moment == "before the log is written back":
     writer.Writer.close = wait
 kills.load(Path(folder), Path(file))

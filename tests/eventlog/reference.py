@@ -44,7 +44,7 @@ class Instance:
     @property
     def position(self) -> int:
         """Where its last event stands in the source."""
-        return max(e["position"] for e in self.events)
+        return max(int(e["position"]) for e in self.events)
 
     @property
     def status(self) -> str:

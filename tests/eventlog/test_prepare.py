@@ -132,5 +132,25 @@ def test_equal_timestamps_keep_the_order_of_the_source() -> None:
     assert paired(log)["activity"].to_list() == ["B", "A", "C"]
 
 
+@pytest.mark.parametrize(
+    ("trace", "kept"), [("A@0 B@1 A@2", (3, 0)), ("A@0-1 B@2", (0, 2)), ("A@0! A@1", (0, 2))]
+)
+def test_what_was_only_completed_is_kept_without_columns_that_hold_nothing(
+    trace: str, kept: tuple[int, int]
+) -> None:
+    found = log_of({"c1": trace}).row(
+        "select (select count(*) from completed_instance) as completed, "
+        "(select count(*) from detailed_instance) as detailed"
+    )
+    assert (found["completed"], found["detailed"]) == kept
+
+
+def test_cases_of_both_kinds_stand_side_by_side() -> None:
+    log = log_of({"c1": "A@0 B@1"})
+    later = events_of({"c1": "A@0 B@1", "c2": "A@2-3 B@4"})
+    both = EventLog.from_frame(later)
+    assert paired(both).filter(case_id="c1").rows() == paired(log).rows()
+
+
 def test_a_case_with_one_event_takes_no_time() -> None:
     assert cases(log_of({"c1": "A@5"}))["cycle_time"].to_list() == [minutes(0)]

@@ -17,8 +17,9 @@ import duckdb
 import polars as pl
 import pytest
 
+from benchmarks import kills
 from miner.errors import StoreError, StoreLockedError, UnknownNameError
-from miner.eventlog import invariants, staging
+from miner.eventlog import invariants, loads, staging
 from miner.eventlog.store import EventStore
 from miner.eventlog.writer import Writer
 from tests.eventlog.damage import ROOT
@@ -100,12 +101,13 @@ def test_a_writer_that_changed_nothing_publishes_nothing(store: EventStore) -> N
 
 
 def test_an_interrupted_load_is_published_neither_in_half_nor_in_the_way_of_others(
-    store: EventStore, monkeypatch: pytest.MonkeyPatch
+    store: EventStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     load(store, traces(0, 1))
+    traces(1, 1).write_parquet(tmp_path / "events.parquet")
     with monkeypatch.context() as interrupted, pytest.raises(KeyboardInterrupt):
-        interrupted.setattr(Writer, "_finish", interrupt)
-        load(store, traces(1, 1))
+        interrupted.setattr(loads, "finish", interrupt)
+        kills.load(store.folder, tmp_path / "events.parquet")
     with store.write():
         pass
     assert answer(store.read()) == (4, 1)

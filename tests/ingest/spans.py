@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -98,6 +99,27 @@ def ends(*spans: dict[str, Any], reading: Reading | None = None, **resource: Any
     """Those of them that end a span."""
     found = events(*spans, reading=reading, **resource)
     return found.filter(pl.col("event_id").str.ends_with(":end"))
+
+
+def in_base64(document: dict[str, Any]) -> dict[str, Any]:
+    """The same document as writers of protobuf have it, with ids in base64."""
+    copied: dict[str, Any] = json.loads(json.dumps(document))
+    for resource_spans in copied["resourceSpans"]:
+        for scope_spans in resource_spans["scopeSpans"]:
+            for each in scope_spans["spans"]:
+                for key in ("traceId", "spanId", "parentSpanId"):
+                    if key in each:
+                        each[key] = base64.b64encode(bytes.fromhex(each[key])).decode()
+    return copied
+
+
+def protobuf(document: dict[str, Any]) -> bytes:
+    """The same document as a message."""
+    from google.protobuf.json_format import ParseDict
+    from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
+
+    content: bytes = ParseDict(in_base64(document), TracesData()).SerializeToString()
+    return content
 
 
 def written(folder: Path, *requests: dict[str, Any], name: str = "spans.json") -> str:

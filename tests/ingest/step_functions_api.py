@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from tests.ingest.local_server import Answer, Request, answering
@@ -149,3 +150,29 @@ def failed_then_redriven(at: float) -> tuple[list[dict[str, Any]], list[dict[str
         event(15, 14, "ExecutionSucceeded", at + 62),
     ]
     return before, after
+
+
+def recorded(folder: Path, at: float) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Every history in the snapshots; times and some ids are masked in them, so are put back."""
+
+    def histories(value: Any) -> Iterator[list[dict[str, Any]]]:
+        if isinstance(value, dict):
+            events = value.get("events")
+            if isinstance(events, list) and events and "previousEventId" in events[0]:
+                yield events
+            value = list(value.values())
+        if isinstance(value, list):
+            for each in value:
+                yield from histories(each)
+
+    number = 0
+    for file in sorted(folder.glob("*.json")):
+        for events in histories(json.loads(file.read_text(encoding="utf-8"))):
+            number += 1
+            shown = [
+                {**each, "timestamp": at + place, "id": place}
+                if not isinstance(each["id"], int)
+                else {**each, "timestamp": at + place}
+                for place, each in enumerate(events, start=1)
+            ]
+            yield arn(f"recorded-{number}"), shown

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import gzip
 import json
 from pathlib import Path
@@ -10,8 +9,6 @@ from typing import Any
 
 import polars as pl
 import pytest
-from google.protobuf.json_format import ParseDict
-from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 from ingest.load import load
 from ingest.otlp_formats import spans_of
@@ -20,7 +17,7 @@ from ingest.sources.otlp import OtlpFile
 from miner.errors import LogFormatError
 from miner.eventlog.store import EventStore
 from tests.commands import answer
-from tests.ingest.spans import attributes, request, span, written
+from tests.ingest.spans import attributes, in_base64, protobuf, request, span, written
 
 SPANS = [
     span("order", 1, at=0, lasts=9, kind=2, state="ot=th:8", order_id="Ö-1"),
@@ -30,23 +27,6 @@ SPANS = [
     span("charge", 3, 1, at=3, kind=3, yes=True, share=0.25, map={"k": "v"}),
     span("open", 4, 1, at=4, lasts=None),
 ]
-
-
-def in_base64(document: dict[str, Any]) -> dict[str, Any]:
-    """The same document as writers of protobuf have it, with ids in base64."""
-    copied: dict[str, Any] = json.loads(json.dumps(document))
-    for resource_spans in copied["resourceSpans"]:
-        for scope_spans in resource_spans["scopeSpans"]:
-            for each in scope_spans["spans"]:
-                for key in ("traceId", "spanId", "parentSpanId"):
-                    if key in each:
-                        each[key] = base64.b64encode(bytes.fromhex(each[key])).decode()
-    return copied
-
-
-def protobuf(document: dict[str, Any]) -> bytes:
-    content: bytes = ParseDict(in_base64(document), TracesData()).SerializeToString()
-    return content
 
 
 def bytes_of(document: dict[str, Any]) -> bytes:

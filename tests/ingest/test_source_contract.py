@@ -18,7 +18,7 @@ from miner.errors import InputError, UnknownNameError
 from miner.eventlog.schema import BATCH, CASE_STATUS
 from sample_logs.catalogue import catalogue
 from tests.conftest import ROOT
-from tests.ingest import ocel_logs
+from tests.ingest import ocel_logs, spans
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +33,12 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Source]:
     found["ocel"] = source_class("ocel")(path=str(log), object_type="item")  # type: ignore[call-arg]
     history = ROOT / "tests" / "ingest" / "recorded" / "temporal_order.json"
     found["temporal-history"] = source_class("temporal-history")(path=str(history))  # type: ignore[call-arg]
+    traces = tmp_path_factory.mktemp("otlp")
+    made = [spans.span("order", 1, lasts=9), spans.span("charge", 2, 1, at=1, error="declined")]
+    path = spans.written(traces, spans.request(made))
+    found["otlp"] = source_class("otlp")(path=path)  # type: ignore[call-arg]
+    records = ROOT / "tests" / "ingest" / "recorded" / "zeebe_orders.jsonl.gz"
+    found["zeebe-records"] = source_class("zeebe-records")(path=str(records))  # type: ignore[call-arg]
     return found
 
 

@@ -28,6 +28,7 @@ from tests.ingest.step_functions_api import (
     arn,
     event,
     failed_then_redriven,
+    recorded,
     refused,
     serving,
     waited,
@@ -44,32 +45,6 @@ def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_PROFILE", raising=False)
 
 
-def recorded(folder: Path) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Every history in the snapshots; times and some ids are masked in them, so are put back."""
-
-    def histories(value: Any) -> Iterator[list[dict[str, Any]]]:
-        if isinstance(value, dict):
-            events = value.get("events")
-            if isinstance(events, list) and events and "previousEventId" in events[0]:
-                yield events
-            value = list(value.values())
-        if isinstance(value, list):
-            for each in value:
-                yield from histories(each)
-
-    number = 0
-    for file in sorted(folder.glob("*.json")):
-        for events in histories(json.loads(file.read_text(encoding="utf-8"))):
-            number += 1
-            shown = [
-                {**each, "timestamp": NOW + place, "id": place}
-                if not isinstance(each["id"], int)
-                else {**each, "timestamp": NOW + place}
-                for place, each in enumerate(events, start=1)
-            ]
-            yield arn(f"recorded-{number}"), shown
-
-
 def lines(*histories: tuple[str, list[dict[str, Any]]]) -> bytes:
     return b"\n".join(
         event_line(execution, each) for execution, events in histories for each in events
@@ -83,7 +58,7 @@ def told(*events: dict[str, Any]) -> list[tuple[Any, ...]]:
 
 
 def test_every_recorded_history_of_aws_becomes_events(shared_logs: Path) -> None:
-    histories = list(recorded(shared_logs / "histories" / "step_functions"))
+    histories = list(recorded(shared_logs / "histories" / "step_functions", NOW))
     assert len(histories) > 400
     found = decode(lines(*histories))
     events = found.filter(pl.col("reason").is_null())
@@ -110,6 +85,38 @@ def test_work_scheduled_again_under_one_entering_is_the_next_attempt() -> None:
         ("Charge", "2/2", "scheduled", 2),
         ("Charge", "2/2", "start", 2),
         ("Charge", "2/2", "timeout", 2),
+    ]
+
+
+def test_a_redrive_orders_what_had_not_succeeded_however_the_history_goes_on() -> None:
+    before, after = failed_then_redriven(NOW)
+    scheduled_again = told(*before, *after)[6:]
+    entered = event(11, 10, "TaskStateEntered", NOW + 60, name="Charge")
+    moved = [
+        each | {"id": each["id"] + 1, "previousEventId": each["previousEventId"] + 1}
+        for each in after[1:]
+    ]
+    entered_again = told(*before, after[0], entered, *moved)[6:]
+    expected = ["retry", "scheduled", "start", "complete"]
+    assert [row[2] for row in scheduled_again] == expected
+    assert [row[2] for row in entered_again] == expected
+    assert {row[1] for row in scheduled_again} == {None, "2/3"}
+    assert {row[1] for row in entered_again} == {None, "11/1"}
+
+
+def test_a_state_that_was_stopped_begins_again_with_the_redrive() -> None:
+    assert told(
+        *waited(NOW, done=False),
+        event(3, 2, "ExecutionAborted", NOW + 1),
+        event(4, 3, "ExecutionRedriven", NOW + 60, redriveCount=1),
+        event(5, 4, "WaitStateExited", NOW + 62, name="Pay"),
+        event(6, 5, "ExecutionSucceeded", NOW + 62),
+    ) == [
+        ("Pay", "2/1", "start", 1),
+        ("Pay", "2/1", "cancel", 1),
+        ("Pay", None, "retry", None),
+        ("Pay", "2/2", "start", 2),
+        ("Pay", "2/2", "complete", 2),
     ]
 
 
@@ -177,6 +184,20 @@ def test_an_execution_that_fails_before_any_state_is_a_case_all_the_same() -> No
         event(1, 0, "ExecutionStarted", NOW, roleArn="r"),
         event(2, 0, "ExecutionFailed", NOW, error="States.Runtime", cause="no such path"),
     ) == [("Execution", "1", "start", None), ("Execution", "1", "fail", None)]
+
+
+def test_a_task_that_starts_another_execution_names_it() -> None:
+    begun = [
+        event(1, 0, "ExecutionStarted", NOW, roleArn="r"),
+        event(2, 0, "TaskStateEntered", NOW, name="Call"),
+        event(3, 2, "TaskScheduled", NOW, resource="startExecution.sync", resourceType="states"),
+        event(4, 3, "TaskStarted", NOW, resource="startExecution.sync", resourceType="states"),
+        event(5, 4, "TaskSubmitted", NOW, output=json.dumps({"ExecutionArn": arn("other")})),
+        event(6, 5, "TaskSucceeded", NOW + 9, resource="startExecution.sync"),
+    ]
+    found = decode(lines((arn("one"), begun)))
+    end = found.filter(pl.col("lifecycle") == "complete")["attributes"].item()
+    assert json.loads(end)["started_execution"] == arn("other")
 
 
 def test_what_is_unknown_or_broken_goes_to_quarantine_and_the_rest_is_kept() -> None:
@@ -267,6 +288,8 @@ def test_children_of_a_distributed_map_know_their_parent(
     ]  # fmt: skip
     states.histories |= {arn(f"c{n}", "orders/Each"): waited(NOW) for n in range(3)}
     events = pl.concat(source.read())
+    spread = events.filter((pl.col("activity") == "Spread") & (pl.col("lifecycle") == "complete"))
+    assert json.loads(spread["attributes"].item())["map_run"] == run
     children = events.filter(pl.col("process") == "orders/Each")
     assert children["case_id"].n_unique() == 3
     assert children["parent_case_id"].unique().to_list() == [arn("one")]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
+import subprocess
 import tempfile
 import time
 import urllib.error
@@ -12,10 +14,11 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tests.servers.install import free_port, run, running, venv
+from tests.servers.install import built, free_port, run, running, venv
 
 VERSION = "3.3.2"
 PASSWORDS = {"ada": "s3cret-of-ada", "ben": "s3cret-of-ben"}
@@ -36,9 +39,13 @@ class Airflow:
 
     def ask(self, path: str, body: Any = None, *, method: str | None = None) -> Any:
         """What the interface answers Ada."""
-        return _ask(f"{self.address}/api/v2{path}", body, self.token(), method)
+        return _ask(f"{self.address}/api/v2{path}", body, self._token, method)
 
-    def until(self, found: Callable[[], Any], seconds: float = 60) -> Any:
+    @cached_property
+    def _token(self) -> str:
+        return self.token()
+
+    def until(self, found: Callable[[], Any], seconds: float = 120) -> Any:
         """What `found` gives as soon as it is true."""
         limit = time.monotonic() + seconds
         while not (value := found()):
@@ -65,10 +72,19 @@ def serve(dags: dict[str, str]) -> Iterator[Airflow]:
         (folder / "passwords.json").write_text(json.dumps(PASSWORDS), encoding="utf-8")
         environment = _environment(folder, port)
         database = f"sqlite:///{folder / 'airflow.db'}"
-        run([command, "db", "migrate"], env={**_path(programs), **environment})
+        shutil.copy(_empty_database(programs), folder / "airflow.db")
         address = f"http://127.0.0.1:{port}"
-        api = [command, "api-server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-        parts = {
+        api: list[str | Path] = [
+            command,
+            "api-server",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+            "--workers",
+            "1",
+        ]
+        parts: dict[str, list[str | Path]] = {
             "scheduler": [command, "scheduler", "--skip-serve-logs"],
             "dag-processor": [command, "dag-processor"],
             "api-server": api,
@@ -90,8 +106,31 @@ def serve(dags: dict[str, str]) -> Iterator[Airflow]:
         try:
             yield Airflow(address, database, folder / "dags")
         finally:
-            for process in processes:  # all at once: each takes seconds to end
-                os.killpg(process.pid, signal.SIGTERM)
+            _end(processes)
+
+
+def _end(processes: list[subprocess.Popen[bytes]]) -> None:
+    """End all at once, because each takes seconds, and the interface more than it is given."""
+    for process in processes:
+        os.killpg(process.pid, signal.SIGTERM)
+    limit = time.monotonic() + 3
+    while time.monotonic() < limit and any(process.poll() is None for process in processes):
+        time.sleep(0.1)
+    for process in processes:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def _empty_database(programs: Path) -> Path:
+    """A database with all tables and nothing in them, made once."""
+
+    def build(folder: Path) -> None:
+        run(
+            [programs / "bin" / "airflow", "db", "migrate"],
+            env={**os.environ, **_path(programs), **_environment(folder, 1)},
+        )
+
+    return built(f"airflow-{VERSION}-database", build) / "airflow.db"
 
 
 def _at_once() -> bool:
@@ -142,7 +181,7 @@ def _environment(folder: Path, port: int) -> dict[str, str]:
         "API__BASE_URL": f"http://127.0.0.1:{port}",
         "LOGGING__BASE_LOG_FOLDER": folder / "logs",
         "DAG_PROCESSOR__REFRESH_INTERVAL": 1,
-        "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": 1,
+        "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": 300,  # a file that changes is read at once
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": 0.2,
         "SCHEDULER__SCHEDULER_HEARTBEAT_SEC": 1,
         "USAGE_DATA_COLLECTION__ENABLED": False,

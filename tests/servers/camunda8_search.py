@@ -40,16 +40,15 @@ class Search:
     """Path, body and answer of each request, in order."""
     fault: Callable[[str, int], Answer | None] = _no_fault
     """What is answered instead, given the path and how many requests there were before."""
+    size: int = -1
+    made: dict[str, list[Item]] = field(default_factory=dict)
 
     def items(self) -> dict[str, list[Item]]:
-        """Everything, by the name of its search."""
-        found: dict[str, dict[Any, Item]] = {name: {} for name in _MAKERS}
-        exported = records(self.exported)
-        names = _names(exported)
-        for record in exported:
-            for name, make in _MAKERS.items():
-                make(found[name], record, names)
-        return {name: list(items.values()) for name, items in found.items()}
+        """Everything, by the name of its search; made anew when more was exported."""
+        size = self.exported.stat().st_size
+        if self.size != size:
+            self.size, self.made = size, _items(records(self.exported))
+        return self.made
 
     def answer(self, path: str, body: Any) -> Any:
         """The answer to a request; null when there is nothing at that path."""
@@ -123,9 +122,18 @@ def searchable(exported: Path) -> Iterator[Search]:
 
 def records(exported: Path) -> list[Item]:
     """The exported records in the order of each partition."""
-    lines = exported.read_bytes().splitlines()
+    lines = exported.read_bytes().split(b"\n")[:-1]  # the last one may still be written
     found = [json.loads(line) for line in lines if b'"valueType"' in line]
     return sorted(found, key=lambda record: (record["partitionId"], record["position"]))
+
+
+def _items(exported: list[Item]) -> dict[str, list[Item]]:
+    found: dict[str, dict[Any, Item]] = {name: {} for name in _MAKERS}
+    names = _names(exported)
+    for record in exported:
+        for name, make in _MAKERS.items():
+            make(found[name], record, names)
+    return {name: list(items.values()) for name, items in found.items()}
 
 
 def _meets(item: Item, wanted: Item) -> bool:
@@ -330,7 +338,7 @@ def _operation(items: dict[Any, Item], record: Item, _: Names) -> None:
     if operation is None:
         return
     empty = dict.fromkeys(_AUDIT_NULLS)
-    key = f"{record['partitionId']}-{record['position']}"
+    key = str(record["partitionId"] * 10**12 + record["position"])
     items[key] = {
         **empty,
         "auditLogKey": key,

@@ -16,6 +16,7 @@ PASSWORD = "d3mo pass"
 BESIDE = (
     "com.h2database:h2:2.3.232",
     "org.postgresql:postgresql:42.7.7",
+    "org.mariadb.jdbc:mariadb-java-client:3.5.5",
     "org.slf4j:slf4j-api:2.0.17",  # without it, Maven takes one that is too old for the starter
 )
 
@@ -115,7 +116,7 @@ def _settings(engine: Engine, port: int, database: str) -> list[str]:
 
 def _compiled(engine: Engine) -> tuple[Path, Path]:
     """The folders with the jars of the engine and with the class that starts it."""
-    jars = maven(f"{engine.name}-{engine.version}", *engine.artifacts)
+    jars = maven(f"{engine.name}-{engine.version}-rest", *engine.artifacts)
     if shutil.which("javac") is None:
         apt("openjdk-17-jdk-headless")
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import polars as pl
 
+from ingest.source import Known, Source
 from miner.eventlog.store import EventStore
 from tests.commands import answer
 from tests.conftest import ROOT
@@ -120,6 +121,23 @@ def events_in(store: EventStore, process: str) -> pl.DataFrame:
             }
         ),
     )  # fmt: skip
+
+
+def rows(source: Source, cursor: Any = None) -> list[dict[str, Any]]:
+    """What is read after a cursor, rejected rows too."""
+    return [row for page in source.pages(Known(cursor)) for row in page.events.to_dicts()]
+
+
+def kinds(source: Source, cursor: Any = None) -> dict[str, int | None]:
+    """What reading says about what is missing, and how much that is."""
+    return {
+        each.kind: each.events for page in source.pages(Known(cursor)) for each in page.limitations
+    }
+
+
+def cursor_after(source: Source) -> Any:
+    """The cursor when everything was read."""
+    return list(source.pages(Known()))[-1].cursor
 
 
 def killed_while_loading(store: Path, after: int, *command: str) -> None:

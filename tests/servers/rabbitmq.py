@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
-import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
+import httpx
+
+from tests.servers.certificates import certificate
 from tests.servers.install import answers, built, free_port, run, running
 
 ERLANG = (
@@ -24,21 +29,84 @@ class RabbitMQ:
     """Where the broker listens; the user `guest` has the password `guest`."""
 
     address: str
+    encrypted: str
+    certificate: Path
     management: str
+
+
+class Broker:
+    """The broker, as somebody who writes to it and administers it sees it."""
+
+    def __init__(self, rabbit: RabbitMQ) -> None:
+        import pika
+
+        self.rabbit = rabbit
+        self.pika = pika
+        port = int(rabbit.address.rsplit(":", 1)[1])
+        self.connection = pika.BlockingConnection(pika.ConnectionParameters("127.0.0.1", port))
+        self.channel = self.connection.channel()
+        self.channel.confirm_delivery()
+
+    def queue(self, name: str, **arguments: Any) -> None:
+        given = {key.replace("_", "-"): value for key, value in arguments.items()}
+        self.channel.queue_declare(name, durable=True, arguments=given)
+
+    def write(
+        self, queue: str, values: Iterable[dict[str, Any]], exchange: str = "", **properties: Any
+    ) -> None:
+        """Messages, each with an id."""
+        for i, value in enumerate(values):
+            about = {"message_id": f"{value['order']}-{i}", **properties}
+            self.put(queue, json.dumps(value).encode(), exchange, **about)
+
+    def put(self, queue: str, body: bytes, exchange: str = "", **properties: Any) -> None:
+        """One message as it is."""
+        about = self.pika.BasicProperties(**properties)
+        self.channel.basic_publish(exchange, queue, body, about)
+
+    def waiting(self, queue: str) -> int:
+        return int(self.channel.queue_declare(queue, passive=True).method.message_count)
+
+    def hang_up(self) -> int:
+        """End the connections of readers; how many there were."""
+        listed = httpx.get(
+            f"{self.rabbit.management}/api/connections", auth=("guest", "guest")
+        ).json()
+        ours = [
+            each["name"]
+            for each in listed
+            if each.get("client_properties", {}).get("connection_name") == "procession"
+        ]
+        for each in ours:
+            self.manage("DELETE", f"connections/{quote(each, safe='')}")
+        return len(ours)
+
+    def manage(self, method: str, path: str, body: Any = None) -> None:
+        """A request to the interface for administrators."""
+        url = f"{self.rabbit.management}/api/{path}"
+        httpx.request(method, url, json=body, auth=("guest", "guest")).raise_for_status()
 
 
 @contextmanager
 def serve() -> Iterator[RabbitMQ]:
     """A broker with an empty folder, which is removed afterwards."""
     program = built("rabbitmq-debian", _unpack)
-    amqp, management, distribution, names = (free_port() for _ in range(4))
+    amqp, encrypted, management, distribution, names = (free_port() for _ in range(5))
     with tempfile.TemporaryDirectory(prefix="rabbitmq-") as name:
         folder = Path(name)
         (folder / "plugins").write_text("[rabbitmq_management].\n", encoding="utf-8")
-        (folder / "rabbitmq.conf").write_text(_settings(amqp, management), encoding="utf-8")
+        made, key = certificate(folder)
+        settings = _settings(amqp, encrypted, management, made, key)
+        (folder / "rabbitmq.conf").write_text(settings, encoding="utf-8")
         environment = _environment(program, folder, amqp, distribution, names)
         # The name server of Erlang is a child of ours, so that the broker starts none that stays.
-        epmd = [_erts(program) / "bin" / "epmd", "-port", str(names), "-address", "127.0.0.1"]
+        epmd: list[str | Path] = [
+            _erts(program) / "bin" / "epmd",
+            "-port",
+            str(names),
+            "-address",
+            "127.0.0.1",
+        ]
         log = folder / "rabbitmq.log"
         server = next(program.glob("root/usr/lib/rabbitmq/lib/*/sbin/rabbitmq-server"))
         with (
@@ -51,7 +119,12 @@ def serve() -> Iterator[RabbitMQ]:
                 ready=lambda: _started(log) and answers(amqp),
             ),
         ):
-            yield RabbitMQ(f"amqp://127.0.0.1:{amqp}", f"http://127.0.0.1:{management}")
+            yield RabbitMQ(
+                f"amqp://127.0.0.1:{amqp}",
+                f"amqps://127.0.0.1:{encrypted}",
+                made,
+                f"http://127.0.0.1:{management}",
+            )
 
 
 def _unpack(folder: Path) -> None:
@@ -100,9 +173,12 @@ def _environment(
     }
 
 
-def _settings(amqp: int, management: int) -> str:
+def _settings(amqp: int, encrypted: int, management: int, certificate: Path, key: Path) -> str:
     return f"""\
 listeners.tcp.default = 127.0.0.1:{amqp}
+listeners.ssl.default = 127.0.0.1:{encrypted}
+ssl_options.certfile = {certificate}
+ssl_options.keyfile = {key}
 management.tcp.ip = 127.0.0.1
 management.tcp.port = {management}
 """
@@ -115,9 +191,3 @@ erts=$(echo "$root"/erts-*)
 export ROOTDIR="$root" BINDIR="$erts/bin" EMU=beam PROGNAME=erl
 exec "$BINDIR/erlexec" "$@"
 """
-
-
-def children_of_erlang() -> list[str]:
-    """Processes of this Erlang that run now, for a test that none stays."""
-    found = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
-    return [line for line in found.stdout.splitlines() if "rabbitmq-debian" in line]

@@ -3,13 +3,46 @@
 from __future__ import annotations
 
 import json
+import struct
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from io import BytesIO
 from typing import Any
 
 from tests.ingest.local_server import Answer, Request, answering
+
+ORDER = {
+    "type": "record",
+    "name": "Order",
+    "fields": [
+        {"name": "order", "type": "string"},
+        {"name": "step", "type": {"type": "enum", "name": "Step", "symbols": ["A", "B"]}},
+        {"name": "at", "type": {"type": "long", "logicalType": "timestamp-micros"}},
+        {"name": "amount", "type": {"type": "bytes", "logicalType": "decimal", "precision": 9,
+                                    "scale": 2}},
+    ],
+}  # fmt: skip
+"""A schema of Avro."""
+LATER = {
+    "type": "record",
+    "name": "Order",
+    "fields": [*ORDER["fields"], {"name": "worker", "type": "Person"}],
+}
+"""The next version, which refers to another schema."""
+PERSON = {"type": "record", "name": "Person", "fields": [{"name": "name", "type": "string"}]}
+
+
+def avro(number: int, value: dict[str, Any], *schemas: Any) -> bytes:
+    """A value as Confluent's serializers write it."""
+    import fastavro
+
+    names: dict[str, Any] = {}
+    parsed = [fastavro.parse_schema(schema, named_schemas=names) for schema in schemas][-1]
+    body = BytesIO()
+    fastavro.schemaless_writer(body, parsed, value)
+    return b"\0" + struct.pack(">I", number) + body.getvalue()
 
 
 @dataclass
@@ -21,9 +54,9 @@ class Registry:
     subjects: dict[str, list[int]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
-    def register(self, subject: str, schema: object, references: object = ()) -> int:
+    def register(self, subject: str, schema: object, references: Sequence[object] = ()) -> int:
         """Add a version of a subject; its number."""
-        self.schemas.append({"schema": json.dumps(schema), "references": list(references or ())})
+        self.schemas.append({"schema": json.dumps(schema), "references": list(references)})
         self.subjects.setdefault(subject, []).append(len(self.schemas))
         return len(self.schemas)
 

@@ -24,6 +24,7 @@ from miner.settings import settings
 from tests.commands import answer, run
 from tests.conftest import ROOT
 from tests.ingest.contract import keeps_the_contract
+from tests.servers import airflow_postgres, postgres
 from tests.servers.airflow import PASSWORDS, Airflow, serve
 from tests.servers.airflow_orders import FIRST, SECOND, Orders, first_run
 
@@ -101,6 +102,19 @@ def test_both_ways_give_the_same_events(airflow: Airflow, stores: dict[str, Path
                "case_attributes"]  # fmt: skip
     found = [pl.concat(source.read(), how="diagonal") for source in ways(airflow).values()]
     assert found[0].select(columns).equals(found[1].select(columns))
+
+
+def test_metadata_in_postgresql_give_the_same_events(
+    airflow: Airflow, stores: dict[str, Path], tmp_path: Path
+) -> None:
+    with postgres.serve() as server:
+        airflow_postgres.copy(airflow.database, server.url())
+        source = AirflowSource(database=Secret(server.url()))
+        loaded = load(source, EventStore(tmp_path / "store"), process="airflow")
+        assert loaded.counts.new == FIRST_EVENTS
+        assert events_of(tmp_path).equals(events_of(stores["database"]))
+        again = load(source, EventStore(tmp_path / "store"), process="airflow")
+        assert (again.counts.new, again.counts.corrected) == (0, 0)
 
 
 def test_what_was_killed_while_loading_ends_up_the_same(

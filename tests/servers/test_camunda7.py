@@ -27,7 +27,7 @@ from miner.settings import settings
 from tests.commands import answer, run
 from tests.conftest import ROOT
 from tests.ingest.contract import keeps_the_contract
-from tests.servers import operaton, postgres
+from tests.servers import mariadb, operaton, postgres
 from tests.servers.operaton_orders import CLERK, ORDER, READER, SECOND_ORDER, SHIPMENT, Orders
 
 pytestmark = [pytest.mark.server, pytest.mark.xdist_group("camunda7")]
@@ -47,8 +47,8 @@ def database() -> Iterator[postgres.Postgres]:
 
 @pytest.fixture(scope="module")
 def orders(database: postgres.Postgres) -> Iterator[Orders]:
-    """Somebody at work with Operaton on PostgreSQL, who did the known work already."""
-    with operaton.serve(database=database.jdbc("engine")) as served:
+    """Somebody at work with Camunda on PostgreSQL, who did the known work already."""
+    with operaton.serve(operaton.CAMUNDA, database=database.jdbc("engine")) as served:
         found = Orders(served)
         found.known_work()
         yield found
@@ -101,7 +101,7 @@ def test_attempts_failures_retries_and_interventions_are_exactly_those_that_were
     names = ("attempts", "failed_attempts", "retries", "recovered", "top_error")
     found = {row["activity"]: tuple(row[name] for name in names) for row in rows}
     assert found["Check stock"] == (11, 2, 2, 1, "java.net.ConnectException")
-    assert found["Charge card"] == (7, 3, 2, 1, "org.operaton.bpm.engine.ProcessEngineException")
+    assert found["Charge card"] == (7, 3, 2, 1, "org.camunda.bpm.engine.ProcessEngineException")
     assert found["Approve order"][:3] == (5, 0, 0)
     assert found["Approve order twice ä"][:3] == (2, 0, 0)
     summary = answer(folder, "summary", "order")
@@ -252,7 +252,7 @@ def test_what_is_cut_off_after_any_page_ends_up_the_same(
 ) -> None:
     monkeypatch.setattr(paging, "PAGE_EVENTS", 1)
     monkeypatch.setattr(camunda7_rest, "PAGE_CASES", 4)
-    monkeypatch.setattr(camunda7_rest, "PAGE_ROWS", 3)
+    monkeypatch.setattr(camunda7_rest, "PAGE_ROWS", 5)
     monkeypatch.setattr(camunda7_sql, "PAGE_CASES", 4)
     source: Camunda7 = request.getfixturevalue(road)
     store = EventStore(tmp_path / "store")
@@ -348,15 +348,25 @@ def test_who_may_read_nothing_is_told_so(orders: Orders) -> None:
     assert [each.text[:25] for each in page.limitations] == ["The engine shows no cases"]
 
 
-def test_camunda_itself_tells_the_same_story_in_small_pages(folder: Path) -> None:
-    limit = "--camunda.bpm.generic-properties.properties.queryMaxResultsLimit=5"
-    with operaton.serve(operaton.CAMUNDA, settings=(limit,)) as served:
-        orders = Orders(served)
-        orders.known_work()
-        orders.close()
-        user, password = READER
-        source = Camunda7(address=served.address, user=user, password=Secret(password))
-        events = keeps_the_contract(source)
+def test_operaton_tells_the_same_story_on_mariadb_in_small_pages(folder: Path) -> None:
+    with mariadb.serve() as database:
+        settings = (
+            "--operaton.bpm.generic-properties.properties.queryMaxResultsLimit=7",
+            "--spring.datasource.hikari.transaction-isolation=TRANSACTION_READ_COMMITTED",
+            f"--spring.datasource.username={database.user}",
+            f"--spring.datasource.password={database.password}",
+        )
+        jdbc = f"jdbc:mariadb://127.0.0.1:{database.port}/{database.database}"
+        with operaton.serve(operaton.OPERATON, database=jdbc, settings=settings) as served:
+            orders = Orders(served)
+            orders.known_work()
+            orders.close()
+            user, password = READER
+            rest = Camunda7(address=served.address, user=user, password=Secret(password))
+            sql = Camunda7(database=Secret(database.url), timezone=ZONE)
+            events = read(rest)
+            assert events.equals(read(sql))
+            assert list(rest.definitions()) == list(sql.definitions())
     assert events.height == EVENTS
     assert _story(events) == _story(_events_in(EventStore(folder / "store")))
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -23,56 +21,22 @@ from tests.commands import answer, run
 from tests.ingest.contract import keeps_the_contract
 from tests.servers import schema_registry
 from tests.servers.install import free_port
-from tests.servers.kafka import READER, Kafka, serve
+from tests.servers.kafka import READER, Cluster, serve
 from tests.servers.order_messages import (
     EVENTS,
     MAPPING,
+    cursor_after,
     events_in,
     example_on,
     holds_the_known_numbers,
+    kinds,
     killed_while_loading,
+    rows,
     told,
 )
+from tests.servers.schema_registry import LATER, ORDER, PERSON, avro
 
 pytestmark = [pytest.mark.server, pytest.mark.xdist_group("kafka")]
-
-
-class Cluster:
-    """The broker, as somebody who writes to it and administers it sees it."""
-
-    def __init__(self, kafka: Kafka) -> None:
-        from confluent_kafka import Producer
-        from confluent_kafka.admin import AdminClient
-
-        self.kafka = kafka
-        self.admin = AdminClient({"bootstrap.servers": kafka.brokers, "log_level": 0})
-        settings = {"bootstrap.servers": kafka.brokers, "log_level": 0}
-        self.producer = Producer(settings | {"queue.buffering.max.messages": 1_000_000})
-
-    def topic(self, name: str, partitions: int = 3, **config: str) -> None:
-        from confluent_kafka.admin import NewTopic
-
-        wanted = NewTopic(name, partitions, 1, config=config)
-        self.admin.create_topics([wanted])[name].result()
-
-    def write(self, topic: str, values: Iterable[dict[str, Any]]) -> None:
-        """Records with the order as key."""
-        for value in values:
-            self.producer.produce(topic, json.dumps(value).encode(), key=value["order"])
-            self.producer.poll(0)
-        self.producer.flush()
-
-    def put(self, topic: str, value: bytes | None, **more: Any) -> None:
-        """One record as it is."""
-        self.producer.produce(topic, value, **more)
-        self.producer.flush()
-
-    def forget(self, topic: str, before: int) -> None:
-        """Delete the records of the first partition before an offset, as retention does."""
-        from confluent_kafka import TopicPartition
-
-        wanted = TopicPartition(topic, 0, before)
-        self.admin.delete_records([wanted])[wanted].result()
 
 
 @pytest.fixture(scope="module")
@@ -107,21 +71,6 @@ def source(cluster: Cluster, orders: str, mapping: MappingFile) -> KafkaTopics:
     return KafkaTopics(cluster.kafka.brokers, orders, mapping, timeout=10)
 
 
-def rows(source: KafkaTopics, cursor: Any = None) -> list[dict[str, Any]]:
-    return [row for page in source.pages(Known(cursor)) for row in page.events.to_dicts()]
-
-
-def kinds(source: KafkaTopics, cursor: Any = None) -> dict[str, int | None]:
-    """What the load says about what is missing."""
-    return {
-        each.kind: each.events for page in source.pages(Known(cursor)) for each in page.limitations
-    }
-
-
-def cursor_after(source: KafkaTopics) -> Any:
-    return list(source.pages(Known()))[-1].cursor
-
-
 def test_the_source_keeps_the_contract(source: KafkaTopics) -> None:
     assert keeps_the_contract(source).height == EVENTS
 
@@ -150,12 +99,12 @@ def test_attempts_failures_people_and_versions_are_exactly_those_that_were(
 def test_a_load_that_is_killed_and_run_again_holds_the_same(
     cluster: Cluster, topic: str, mapping: MappingFile, tmp_path: Path
 ) -> None:
-    cluster.write(topic, told(0, 1500))
+    cluster.write(topic, told(0, 500))
     source = KafkaTopics(cluster.kafka.brokers, topic, mapping, page=500)
     calm, killed = EventStore(tmp_path / "calm"), EventStore(tmp_path / "killed")
     load(source, calm, process="orders")
     command = ("kafka", "--brokers", source.brokers, "--topics", topic, "--mapping", str(mapping))
-    for after in (2, 7):
+    for after in (2, 5):
         killed_while_loading(
             tmp_path / "killed", after, *command, "--page", "500", "--process", "orders"
         )
@@ -267,7 +216,7 @@ def test_reading_begins_and_ends_when_it_is_told_to(cluster: Cluster, mapping: M
         milliseconds = int(at.timestamp() * 1000)
         cluster.put("timed", json.dumps(value).encode(), key=str(day), timestamp=milliseconds)
 
-    def days(**options: str) -> list[str]:
+    def days(**options: Any) -> list[str]:
         source = KafkaTopics(cluster.kafka.brokers, "timed", mapping, **options)
         return sorted(row["case_id"] for row in rows(source))
 
@@ -288,7 +237,7 @@ def test_a_right_to_the_topic_alone_is_enough(
     )
 
     user, password = READER
-    options = {"security": "sasl_plaintext", "user": user, "timeout": 10}
+    options: dict[str, Any] = {"security": "sasl_plaintext", "user": user, "timeout": 10}
     source = KafkaTopics(
         cluster.kafka.guarded, orders, mapping, password=Secret(password), **options
     )
@@ -304,6 +253,13 @@ def test_a_right_to_the_topic_alone_is_enough(
     for done in cluster.admin.create_acls(rights).values():
         done.result()
     assert len(rows(source)) == EVENTS
+    options["security"] = "sasl_ssl"
+    encrypted = cluster.kafka.encrypted, orders, mapping
+    trusted = {"authority": str(cluster.kafka.certificate), "password": Secret(password)}
+    assert len(rows(KafkaTopics(*encrypted, **options, **trusted))) == EVENTS
+    with pytest.raises(SourceRefusedError, match="certificate verify failed"):
+        rows(KafkaTopics(*encrypted, password=Secret(password), **options))
+    options["security"] = "sasl_plaintext"
     wrong = KafkaTopics(
         cluster.kafka.guarded, orders, mapping, password=Secret("s3cret-wrong"), **options
     )
@@ -350,38 +306,6 @@ def test_the_page_of_the_source_says_how_to_configure_it(
     assert answer(tmp_path, "summary", "orders")["events"] == 1
 
 
-ORDER = {
-    "type": "record",
-    "name": "Order",
-    "fields": [
-        {"name": "order", "type": "string"},
-        {"name": "step", "type": {"type": "enum", "name": "Step", "symbols": ["A", "B"]}},
-        {"name": "at", "type": {"type": "long", "logicalType": "timestamp-micros"}},
-        {"name": "amount", "type": {"type": "bytes", "logicalType": "decimal", "precision": 9,
-                                    "scale": 2}},
-    ],
-}  # fmt: skip
-"""A schema of Avro."""
-LATER = {
-    "type": "record",
-    "name": "Order",
-    "fields": [*ORDER["fields"], {"name": "worker", "type": "Person"}],  # type: ignore[misc]
-}
-"""The next version, which refers to another schema."""
-PERSON = {"type": "record", "name": "Person", "fields": [{"name": "name", "type": "string"}]}
-
-
-def avro(number: int, value: dict[str, Any], *schemas: Any) -> bytes:
-    """A value as Confluent's serializers write it."""
-    import fastavro
-
-    names: dict[str, Any] = {}
-    parsed = [fastavro.parse_schema(schema, named_schemas=names) for schema in schemas][-1]
-    body = BytesIO()
-    fastavro.schemaless_writer(body, parsed, value)
-    return b"\0" + struct.pack(">I", number) + body.getvalue()
-
-
 def test_avro_is_read_by_the_schema_that_each_value_names(
     cluster: Cluster, topic: str, tmp_path: Path
 ) -> None:
@@ -406,7 +330,11 @@ def test_avro_is_read_by_the_schema_that_each_value_names(
         )
         cluster.put(topic, avro(99, value, ORDER), partition=0)
         cluster.put(topic, b"{}", partition=0)
-        options = {"encoding": "avro", "registry": registry.address, "registry_user": "user"}
+        options: dict[str, Any] = {
+            "encoding": "avro",
+            "registry": registry.address,
+            "registry_user": "user",
+        }
         source = KafkaTopics(
             cluster.kafka.brokers, topic, MappingFile(path), registry_password=Secret("s3cret"),
             **options,

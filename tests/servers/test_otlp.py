@@ -6,10 +6,14 @@ import gzip
 import json
 import random
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import grpc
 import httpx
 import pytest
 
@@ -17,7 +21,7 @@ from ingest.load import load
 from ingest.sources.otlp import OtlpFile
 from miner.eventlog.store import EventStore
 from tests.commands import answer
-from tests.ingest.spans import request, span, written
+from tests.ingest.spans import protobuf, request, span, written
 from tests.servers.receiver import Receiver, grpc_exporter, receiving, tracer
 
 pytestmark = [pytest.mark.server, pytest.mark.xdist_group("otlp")]
@@ -31,13 +35,32 @@ def receiver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
         yield running
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _closed() -> Iterator[None]:
+    yield
+    client().close()
+    client.cache_clear()
+
+
+@cache
+def client() -> httpx.Client:
+    """One for all: each would read the certificates of the machine again."""
+    return httpx.Client(trust_env=False, timeout=30)
+
+
 def post(receiver: Receiver, body: bytes | dict[str, Any], **headers: str) -> httpx.Response:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     given = {"Content-Type": "application/json"} | {
         key.replace("_", "-"): value for key, value in headers.items()
     }
-    with httpx.Client(trust_env=False, timeout=30) as client:
-        return client.post(receiver.traces, content=content, headers=given)
+    return client().post(receiver.traces, content=content, headers=given)
+
+
+@contextmanager
+def exporting(receiver: Receiver) -> Iterator[Any]:
+    """The method of the service that takes in traces, with bytes as they are."""
+    with grpc.insecure_channel(f"127.0.0.1:{receiver.grpc_port}") as channel:
+        yield channel.unary_unary("/opentelemetry.proto.collector.trace.v1.TraceService/Export")
 
 
 def work(tracer: Any, cases: int, **about: str) -> None:
@@ -112,7 +135,7 @@ def test_an_answer_means_that_nothing_is_lost_when_the_receiver_is_killed(tmp_pa
     with receiving(tmp_path) as receiver:
         sender = threading.Thread(target=send, args=(receiver,))
         sender.start()
-        while len(taken) < 60:
+        while len(taken) < 40:
             sender.join(0.01)
         receiver.kill()
         sender.join(30)
@@ -226,23 +249,17 @@ def test_requests_that_are_none_are_refused(receiver: Receiver) -> None:
     assert post(receiver, gzip.compress(good)[:-9], Content_Encoding="gzip").status_code == 400
     assert post(receiver, gzip.compress(good), Content_Encoding="gzip").status_code == 200
     address = receiver.traces.replace("traces", "logs")
-    with httpx.Client(trust_env=False) as client:
-        assert client.post(address, content=good).status_code == 404
-        assert client.get(receiver.traces).status_code == 405
+    assert client().post(address, content=good).status_code == 404
+    assert client().get(receiver.traces).status_code == 405
 
 
 def test_requests_that_are_too_large_are_refused_unpacked_or_packed(receiver: Receiver) -> None:
-    import grpc
-
     large = json.dumps(request([span("work", 1, text="x" * 2_000_000)])).encode()
     assert post(receiver, large).status_code == 413
     bomb = gzip.compress(b" " * 200_000_000)
     assert len(bomb) < 1_000_000
     assert post(receiver, bomb, Content_Encoding="gzip").status_code == 413
-    with grpc.insecure_channel(f"127.0.0.1:{receiver.grpc_port}") as channel:
-        export = channel.unary_unary(
-            "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
-        )  # fmt: skip
+    with exporting(receiver) as export:
         with pytest.raises(grpc.RpcError) as refused:
             export(b"x" * 2_000_000, timeout=10)
         assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
@@ -264,6 +281,11 @@ def test_more_than_may_wait_is_turned_away_until_there_is_room(tmp_path: Path) -
         away = post(receiver, batch(5))
         assert away.headers["Retry-After"] == "2"
         assert away.json()["code"] == 8
+        with exporting(receiver) as export, pytest.raises(grpc.RpcError) as refused:
+            export(protobuf(batch(5)), timeout=10)
+        assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        told_more = dict(refused.value.trailing_metadata())["grpc-status-details-bin"]
+        assert b"google.rpc.RetryInfo" in told_more
         # The SDK takes the same answer over gRPC for a reason to send again.
         large = tracer_spans("x" * 300_000)
         assert grpc_exporter(receiver).export(large) is SpanExportResult.SUCCESS
@@ -282,6 +304,20 @@ def tracer_spans(text: str) -> list[Any]:
     with provider.get_tracer("tests").start_as_current_span("work", attributes={"text": text}):
         pass
     return list(kept.get_finished_spans())
+
+
+def test_while_somebody_else_writes_to_the_store_spans_are_taken_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROCESSION_WAIT_SECONDS", "0.1")
+    store = EventStore(tmp_path / "store")
+    with receiving(tmp_path) as receiver:
+        with store.lock(wait=10):
+            assert post(receiver, request([span("work", 1)])).status_code == 200
+            while "stay in the spool" not in receiver.log.read_text(encoding="utf-8"):
+                time.sleep(0.05)
+        assert receiver.end() == 0
+    assert rows(store, "select count(*) from event") == [(2,)]
 
 
 def test_a_port_that_is_taken_is_said(receiver: Receiver, tmp_path: Path) -> None:

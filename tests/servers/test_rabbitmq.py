@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from ingest.load import load
 from ingest.mapping import MappingFile
 from ingest.source import Known, Secret
 from ingest.sources.rabbitmq import RabbitQueue
-from miner.errors import InputError, SourceRefusedError
+from miner.errors import InputError, SourceRefusedError, SourceUnavailableError
 from miner.eventlog.store import EventStore
 from miner.settings import settings
 from tests.commands import answer, run
@@ -27,53 +26,15 @@ from tests.servers.order_messages import (
     events_in,
     example_on,
     holds_the_known_numbers,
+    kinds,
     killed_while_loading,
     told,
 )
-from tests.servers.rabbitmq import RabbitMQ, serve
+from tests.servers.rabbitmq import Broker, serve
 
 pytestmark = [pytest.mark.server, pytest.mark.xdist_group("rabbitmq")]
 
 GUEST = Secret("guest")
-
-
-class Broker:
-    """The broker, as somebody who writes to it and administers it sees it."""
-
-    def __init__(self, rabbit: RabbitMQ) -> None:
-        import pika
-
-        self.rabbit = rabbit
-        self.pika = pika
-        port = int(rabbit.address.rsplit(":", 1)[1])
-        self.connection = pika.BlockingConnection(pika.ConnectionParameters("127.0.0.1", port))
-        self.channel = self.connection.channel()
-        self.channel.confirm_delivery()
-
-    def queue(self, name: str, **arguments: Any) -> None:
-        given = {key.replace("_", "-"): value for key, value in arguments.items()}
-        self.channel.queue_declare(name, durable=True, arguments=given)
-
-    def write(
-        self, queue: str, values: Iterable[dict[str, Any]], exchange: str = "", **properties: Any
-    ) -> None:
-        """Messages, each with an id."""
-        for i, value in enumerate(values):
-            about = {"message_id": f"{value['order']}-{i}", **properties}
-            self.put(queue, json.dumps(value).encode(), exchange, **about)
-
-    def put(self, queue: str, body: bytes, exchange: str = "", **properties: Any) -> None:
-        """One message as it is."""
-        about = self.pika.BasicProperties(**properties)
-        self.channel.basic_publish(exchange, queue, body, about)
-
-    def waiting(self, queue: str) -> int:
-        return int(self.channel.queue_declare(queue, passive=True).method.message_count)
-
-    def manage(self, method: str, path: str, body: Any = None) -> None:
-        """A request to the interface for administrators."""
-        url = f"{self.rabbit.management}/api/{path}"
-        httpx.request(method, url, json=body, auth=("guest", "guest")).raise_for_status()
 
 
 @pytest.fixture(scope="module")
@@ -112,18 +73,11 @@ def queue(broker: Broker, name: str, mapping: MappingFile) -> RabbitQueue:
     return RabbitQueue(broker.rabbit.address, mapping, queue=name, password=GUEST)
 
 
-def until(true: Callable[[], bool], seconds: float = 10) -> None:
+def until(true: Callable[[], bool], seconds: float = 30) -> None:
     limit = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < limit
         time.sleep(0.05)
-
-
-def kinds(source: RabbitQueue, cursor: Any = None) -> dict[str, int | None]:
-    """What the load says about what is missing."""
-    return {
-        each.kind: each.events for page in source.pages(Known(cursor)) for each in page.limitations
-    }
 
 
 def test_a_stream_keeps_the_contract(stream: RabbitQueue) -> None:
@@ -131,9 +85,13 @@ def test_a_stream_keeps_the_contract(stream: RabbitQueue) -> None:
 
 
 def test_looking_at_a_queue_without_storing_takes_nothing(
-    broker: Broker, queue: RabbitQueue, name: str
+    broker: Broker, queue: RabbitQueue, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert keeps_the_contract(queue).height == EVENTS
+    monkeypatch.setenv("PROCESSION_RABBITMQ_PASSWORD", "guest")
+    command = ("--address", queue.address, "--queue", name, "--mapping", str(queue.mapping))
+    shown = answer(tmp_path, "load", "rabbitmq", *command, "--dry-run")
+    assert [row["case_id"] for row in shown[:2]] == ["o0", "o0"]
     until(lambda: broker.waiting(name) == EVENTS)
 
 
@@ -178,7 +136,11 @@ def test_a_load_that_is_killed_and_run_again_holds_the_same(
         broker.queue(each, **more)
         broker.write(each, told(0, 400))
     monkeypatch.setattr("ingest.rabbitmq_reading.PAGE", 300)
-    options = {"address": broker.rabbit.address, "mapping": mapping, "password": GUEST}
+    options: dict[str, Any] = {
+        "address": broker.rabbit.address,
+        "mapping": mapping,
+        "password": GUEST,
+    }
     calm, killed = EventStore(tmp_path / "calm"), EventStore(tmp_path / "killed")
     load(RabbitQueue(**options, **{kind: calm_name}), calm, process="orders")
     monkeypatch.setenv("PROCESSION_RABBITMQ_PASSWORD", "guest")
@@ -240,14 +202,18 @@ def test_dead_letters_are_the_attempts_that_failed(
     channel.queue_bind("later", "refused")
     path = tmp_path / "dead.toml"
     path.write_text(DEAD_LETTERS, encoding="utf-8")
-    options = {"address": broker.rabbit.address, "mapping": MappingFile(path), "password": GUEST}
+    options: dict[str, Any] = {
+        "address": broker.rabbit.address,
+        "mapping": MappingFile(path),
+        "password": GUEST,
+    }
     store = EventStore(tmp_path / "store")
     for exchange in EXCHANGES:
         source = RabbitQueue(**options, queue=f"{name}-{exchange}", exchange=exchange)
         load(source, store, process="dead")  # binds it
     now = int(time.time())
     for order in range(3):
-        about = {"message_id": f"m{order}", "timestamp": now}
+        about: dict[str, Any] = {"message_id": f"m{order}", "timestamp": now}
         broker.put("", json.dumps({"order": f"o{order}"}).encode(), "work", **about)
     done = 0
     while done < 3:
@@ -274,6 +240,29 @@ def test_dead_letters_are_the_attempts_that_failed(
     (row,) = answer(tmp_path, "failures", "dead")
     columns = ("attempts", "failed_attempts", "retries", "recovered", "top_error")
     assert tuple(row[each] for each in columns) == (7, 4, 4, 3, "Rejected")
+
+
+def test_a_connection_that_is_lost_keeps_what_was_read_and_gets_the_rest_again(
+    broker: Broker, queue: RabbitQueue, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name_of_limit in ("rabbitmq_reading.PAGE", "rabbitmq_reading.HELD", "paging.PAGE_EVENTS"):
+        monkeypatch.setattr(f"ingest.{name_of_limit}", 50)
+    decode = RabbitQueue.decode
+
+    def lost_after_the_first(source: RabbitQueue, raw: bytes) -> Any:
+        until(lambda: broker.hang_up() > 0)
+        return decode(source, raw)
+
+    store = EventStore(tmp_path / "store")
+    with monkeypatch.context() as patch:
+        patch.setattr(RabbitQueue, "decode", lost_after_the_first)
+        with pytest.raises(SourceUnavailableError, match="cannot be reached"):
+            load(queue, store, process="orders")
+    until(lambda: broker.waiting(name) == EVENTS)
+    kept = answer(tmp_path, "summary", "orders")["events"]
+    again = load(queue, store, process="orders")
+    assert (kept, again.counts.duplicate, again.counts.new) == (50, 50, EVENTS - 50)
+    holds_the_known_numbers(tmp_path, "orders")
 
 
 def test_what_is_no_json_is_kept_and_the_rest_loads(
@@ -348,7 +337,7 @@ def test_wrong_names_rights_passwords_and_addresses_end_with_a_sentence(
     broker.manage("PUT", "users/reader", {"password": "r3ad", "tags": ""})
     rights = {"configure": "^$", "write": "^$", "read": "^other$"}
     broker.manage("PUT", "permissions/%2F/reader", rights)
-    reader = {"user": "reader", "password": Secret("r3ad"), "queue": name}
+    reader: dict[str, Any] = {"user": "reader", "password": Secret("r3ad"), "queue": name}
     assert "does not let user 'reader' read" in refusal(**reader)
     broker.manage("PUT", "permissions/%2F/reader", rights | {"read": f"^{name}$"})
     source = RabbitQueue(broker.rabbit.address, mapping, **reader)
@@ -358,6 +347,20 @@ def test_wrong_names_rights_passwords_and_addresses_end_with_a_sentence(
         "--queue", "q", "--mapping", str(mapping), "--timeout", "1",
     )  # fmt: skip
     assert away.exit_code == 4 and "cannot be reached" in away.stderr
+
+
+def test_an_encrypted_connection_trusts_only_who_it_should(
+    broker: Broker, queue: RabbitQueue, name: str, mapping: MappingFile
+) -> None:
+    options: dict[str, Any] = {"queue": name, "password": GUEST}
+    authority = str(broker.rabbit.certificate)
+    encrypted = broker.rabbit.encrypted, mapping
+    source = RabbitQueue(*encrypted, authority=authority, **options)
+    assert sum(page.events.height for page in source.pages(Known())) == EVENTS
+    with pytest.raises(SourceRefusedError, match="certificate"):
+        list(RabbitQueue(*encrypted, **options).pages(Known()))
+    with pytest.raises(InputError, match=r"none\.pem"):
+        list(RabbitQueue(*encrypted, authority="none.pem", **options).pages(Known()))
 
 
 def test_a_password_in_the_address_is_refused_and_not_repeated(mapping: MappingFile) -> None:

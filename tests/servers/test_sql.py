@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import polars as pl
 import pytest
 
 from ingest.databases import frames
 from ingest.load import load
-from ingest.mapping import MappingFile
 from ingest.source import Known, Secret
 from ingest.sources.sql import SqlDatabase
-from ingest.sources.sql_changes import SqlChanges
-from ingest.sql import literal
 from miner.errors import InputError, SourceRefusedError, SourceUnavailableError
 from miner.eventlog.store import EventStore
 from miner.settings import settings
 from tests.commands import answer, run
 from tests.conftest import ROOT
 from tests.ingest.contract import keeps_the_contract
-from tests.servers import mariadb, postgres
-from tests.servers.install import apt, free_port
+from tests.servers import postgres
+from tests.servers.install import free_port
 from tests.servers.order_messages import (
     EVENTS,
     MAPPING,
@@ -35,111 +27,21 @@ from tests.servers.order_messages import (
     killed_while_loading,
     told,
 )
+from tests.servers.sql_places import (
+    KINDS,
+    ORDERS,
+    SECRETS,
+    Place,
+    mapped,
+    maria,
+    on,
+    place,
+    postgresql,
+)
+
+__all__ = ["maria", "place", "postgresql"]
 
 pytestmark = [pytest.mark.server, pytest.mark.xdist_group("sql")]
-
-SECRETS = (*(mariadb.PASSWORD, postgres.PASSWORD), "pro%26", "geheim")
-KINDS = ("postgresql", "mariadb", "sqlite")
-COLUMNS = {
-    "order": "varchar(20)", "step": "varchar(20)", "phase": "varchar(20)", "at": "{time}",
-    "attempt": "integer", "worker": "varchar(20)", "error": "varchar(20)",
-    "release": "varchar(20)", "verdict": "varchar(20)", "amount": "decimal(12, 2)",
-}  # fmt: skip
-ORDERS = """
-create table orders (
-    id integer primary key, customer varchar(60), approver varchar(20), created_at {time},
-    approved_at {time} null, packed_at {time} null, shipped_at {time} null, updated_at {time},
-    status varchar(20)
-)
-"""
-
-
-@dataclass(frozen=True)
-class Place:
-    """An empty database, whatever its kind."""
-
-    url: str
-    execute: Callable[..., Any]
-    time: str
-    quote: str = '"'
-
-    def table(self, rows: Iterable[dict[str, Any]], name: str = "told") -> None:
-        """A table of what was told, with a number for each row."""
-        numbered = {
-            "postgresql": "id bigserial primary key",
-            "mariadb": "id bigint auto_increment primary key",
-            "sqlite": "id integer primary key",
-        }[self.url.split(":")[0]]
-        columns = [f"{self.named(key)} {kind}" for key, kind in COLUMNS.items()]
-        made = ", ".join([numbered, *columns]).format(time=self.time)
-        self.execute(f"create table {name} ({made})")
-        self.insert(rows, name)
-
-    def insert(self, rows: Iterable[dict[str, Any]], name: str = "told") -> None:
-        """More rows of it."""
-        names = ", ".join(self.named(key) for key in COLUMNS)
-        values = [", ".join(self._value(row[key]) for key in COLUMNS) for row in rows]
-        for first in range(0, len(values), 1000):
-            some = "), (".join(values[first : first + 1000])
-            self.execute(f"insert into {name} ({names}) values ({some})")
-
-    def named(self, name: str) -> str:
-        return f"{self.quote}{name}{self.quote}"
-
-    def _value(self, value: Any) -> str:
-        if isinstance(value, str) and self.quote == "`":
-            value = value.removesuffix("+00:00")  # the sessions of this server are in UTC
-        return "null" if value is None else literal(value) if isinstance(value, str) else str(value)
-
-
-@pytest.fixture(scope="module")
-def postgresql() -> Iterator[postgres.Postgres]:
-    with postgres.serve() as server:
-        apt(f"postgresql-{server.folder.parent.name}-wal2json")
-        yield server
-
-
-@pytest.fixture(scope="module")
-def maria() -> Iterator[mariadb.MariaDb]:
-    with mariadb.serve("--default-time-zone=+00:00") as server:
-        yield server
-
-
-@pytest.fixture
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    """An empty database of the kind that the test asks for."""
-    name = f"t{abs(hash(request.node.nodeid)) % 10**12}"
-    kind = request.param
-    if kind == "postgresql":
-        server: postgres.Postgres = request.getfixturevalue("postgresql")
-        url = server.create(name)
-        return Place(url, lambda sql: server.execute(sql, name), "timestamptz")
-    if kind == "mariadb":
-        other: mariadb.MariaDb = request.getfixturevalue("maria")
-        other.execute(f"create database {name}")
-        url = other.url.removesuffix(other.database) + name
-        return Place(
-            url, lambda *sql: other.execute(f"use {name}", *sql), "timestamp(6)", quote="`"
-        )
-    file = tmp_path / "work.db"
-
-    def execute(sql: str) -> None:
-        with sqlite3.connect(file) as connection:
-            connection.execute(sql)
-        connection.close()
-
-    return Place(f"sqlite:///{file}", execute, "text")
-
-
-def on(*kinds: str) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("place", kinds, indirect=True)
-
-
-def mapped(folder: Path, text: str, name: str = "mapping.toml") -> MappingFile:
-    path = folder / name
-    path.write_text(text, encoding="utf-8")
-    return MappingFile(path)
-
 
 TOLD = f'event_id = "id"\n{MAPPING}'
 
@@ -191,7 +93,7 @@ def test_a_load_that_is_killed_and_run_again_holds_the_same(
     monkeypatch.setenv("PROCESSION_SQL_DATABASE", place.url)
     command = ("sql", "--table", "told", "--incremental", "id", "--mapping", str(mapping))
     more = ("--page", "500", "--overlap", "0", "--process", "orders")
-    killed_while_loading(tmp_path / "killed", 2, *command, *more)
+    killed_while_loading(tmp_path / "killed", 6, *command, *more)
     part = load(source, killed, process="orders")
     assert 0 < part.counts.new < events_in(calm, "orders").height
     assert part.counts.corrected == 0
@@ -229,99 +131,6 @@ def test_a_load_says_when_late_rows_may_be_missed(place: Place, tmp_path: Path) 
     source = SqlDatabase(Secret(place.url), mapped(tmp_path, TOLD), table="told", incremental="id")
     said = [limitation for page in source.pages(Known()) for limitation in page.limitations]
     assert [limitation.kind for limitation in said] == ["late"]
-
-
-STATUS = """
-case = "id"
-activity = "'Status ' || status"
-timestamp = "change.at"
-when = "change.kind <> 'delete' and status is distinct from previous.status"
-[attributes]
-customer = "customer"
-"""
-
-
-def orders(place: Place) -> None:
-    place.execute(ORDERS.format(time=place.time))
-    if place.quote == '"':
-        place.execute("alter table orders replica identity full")
-
-
-def changed(place: Place, number: int) -> None:
-    """An order on its way: three states, one change of something else, one of two is deleted."""
-    add = "insert into orders (id, customer, created_at, updated_at, status) values "
-    now = "'2026-03-02 08:00:00'"
-    place.execute(f"{add} ({number}, 'Ann''s \"x\" [a]:1 new-tuple: ü', {now}, {now}, 'open')")
-    for change in ("status = 'paid'", "approver = 'ann'", "status = 'sent'"):
-        place.execute(f"update orders set {change} where id = {number}")
-    if number % 2:
-        place.execute(f"delete from orders where id = {number}")
-
-
-@on("postgresql", "mariadb")
-@pytest.mark.parametrize("plugin", ["wal2json", "test_decoding"])
-def test_changes_are_followed_without_missing_one(
-    place: Place, plugin: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if plugin == "test_decoding":
-        monkeypatch.setattr("ingest.change_streams_postgres.PLUGINS", (plugin,))
-    orders(place)
-    name = place.url.split("/")[-1]
-    tables = f"{name}.orders" if place.quote == "`" else "public.orders"
-    mapping = mapped(tmp_path, STATUS)
-    source = SqlChanges(Secret(place.url), mapping, tables=tables, slot=f"s{name}", page=2)
-    store = EventStore(tmp_path / "store")
-    load(source, store, process="p")  # makes the slot, if there have to be any
-    for number in (1, 2, 3):
-        changed(place, number)
-    assert load(source, store, process="p").counts.new == 9
-    assert load(source, store, process="p").counts.read == 0
-    changed(place, 4)
-    assert load(source, store, process="p").counts.new == 3
-    [(kinds,)] = (
-        store.log("p")
-        .query(
-            "select list(distinct activity order by activity) as kinds from event",
-            pl.Schema({"kinds": pl.List(pl.String)}),
-        )
-        .rows()
-    )
-    assert kinds == ["Status open", "Status paid", "Status sent"]
-
-
-@on("postgresql", "mariadb")
-def test_a_load_of_changes_that_is_killed_holds_the_same(
-    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    name = place.url.split("/")[-1]
-    mapping = mapped(tmp_path, STATUS)
-    orders(place)
-    sources = {
-        each: SqlChanges(
-            Secret(place.url), mapping, tables=f"{name}.orders,public.orders",
-            slot=f"{each}{name}", page=100,
-        )
-        for each in ("calm", "killed")
-    }  # fmt: skip
-    calm, killed = EventStore(tmp_path / "calm"), EventStore(tmp_path / "killed")
-    load(sources["calm"], calm, process="p")
-    load(sources["killed"], killed, process="p")
-    rows = ", ".join(f"({n}, 'open')" for n in range(1, 1001))
-    place.execute(f"insert into orders (id, status) values {rows}")
-    for n in range(0, 1000, 100):
-        place.execute(f"update orders set status = 'paid' where id > {n} and id <= {n + 100}")
-    for n in range(0, 1000, 50):
-        place.execute(f"update orders set status = 'sent' where id > {n} and id <= {n + 50}")
-    assert load(sources["calm"], calm, process="p").counts.new == 3000
-    monkeypatch.setenv("PROCESSION_SQL_CHANGES_DATABASE", place.url)
-    options = ("--tables", sources["killed"].tables, "--slot", sources["killed"].slot)
-    more = ("--mapping", str(mapping), "--page", "100", "--process", "p")
-    killed_while_loading(tmp_path / "killed", 5, "sql-changes", *options, *more)
-    part = load(sources["killed"], killed, process="p")
-    assert 0 < part.counts.new < 3000
-    assert part.counts.corrected == 0
-    drop = ("event_id",) if place.quote == '"' else ()
-    assert events_in(killed, "p").drop(drop).equals(events_in(calm, "p").drop(drop))
 
 
 @on(*KINDS)
