@@ -17,6 +17,7 @@ from ingest.otlp_formats import frames_of
 from ingest.otlp_limits import limitations_of
 from ingest.otlp_spans import SPAN
 from ingest.source import DecodedFile, Scan
+from miner.settings import settings
 
 BATCH_EVENTS = 100_000
 
@@ -38,7 +39,9 @@ class OtlpFile(DecodedFile):
     def frames(self) -> Iterator[pl.DataFrame]:
         """The events of the file; what depends on a whole trace is decided on disk if need be."""
         with tempfile.TemporaryDirectory(prefix="procession-") as folder:
-            connection = duckdb.connect(Path(folder) / "spans.duckdb")
+            connection = duckdb.connect(
+                Path(folder) / "spans.duckdb", config={"memory_limit": settings().memory_limit}
+            )
             try:
                 self._stage(connection)
                 prepare(connection, "given", Reading(self.case, self.workflow, self.raw_names))

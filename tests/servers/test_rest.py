@@ -231,13 +231,13 @@ def test_records_become_events_with_the_known_numbers(api: Api, tmp_path: Path) 
 
 
 def test_a_load_that_is_killed_and_run_again_holds_the_same(api: Api, tmp_path: Path) -> None:
-    api.records = [{"id": i, **each} for i, each in enumerate(told(0, 400))]
-    api.size = 250
+    api.records = [{"id": i, **each} for i, each in enumerate(told(0, 800))]
+    api.size = 1000
     mapping = mapped(tmp_path, api, PAGINGS["cursor"], INCREMENTAL)
     calm, killed = EventStore(tmp_path / "calm"), EventStore(tmp_path / "killed")
     load(RestApi(mapping), calm, process="p")
     killed_while_loading(
-        tmp_path / "killed", 6, "rest", "--mapping", str(mapping), "--process", "p"
+        tmp_path / "killed", 5, "rest", "--mapping", str(mapping), "--process", "p"
     )
     part = load(RestApi(mapping), killed, process="p")
     assert part.counts.duplicate > 0 and part.counts.corrected == 0
