@@ -46,6 +46,8 @@ PER_CASE = ("job-log", "external-task-log", "incident", "user-operation")
 DETAILS = {"job-log": "stacktrace", "external-task-log": "error-details"}
 """Where the stack trace of a failure is."""
 BULK = ("SetJobRetries", "SetExternalTaskRetries")
+OPERATIONS = (*BULK, "ModifyProcessInstance", "Complete")
+"""What people do that becomes an event or says who they are."""
 
 
 class RestRoad(Road):
@@ -56,7 +58,7 @@ class RestRoad(Road):
         self._name = name
         self._only = {"processDefinitionKey": definition} if definition else {}
         self._most = PAGE_ROWS
-        self._present: dict[tuple[str, str], bool] = {}
+        self._present: dict[tuple[str, str | None, str | None], bool] = {}
         self._elements: dict[str, list[dict[str, Any]]] = {}
 
     def started(self, after: datetime | None) -> Iterator[Instances]:
@@ -149,7 +151,7 @@ class RestRoad(Road):
         body = {"processInstanceId": case_id, "sorting": IN_ORDER}
         found = {"activity": list(self._rows("POST", "history/activity-instance", body))}
         for kind in PER_CASE:
-            if self._has(kind, definition_id):
+            if self._concerns(kind, definition_id):
                 rows = list(self._rows("GET", f"history/{kind}", _by_time(kind, case_id)))
                 found[kind] = [self._explained(kind, row) for row in rows]
         links: list[dict[str, Any]] = []
@@ -240,13 +242,21 @@ class RestRoad(Road):
             hint="Something between here and the engine drops what is asked for, perhaps a proxy.",
         )
 
-    def _has(self, kind: str, definition_id: str | None = None) -> bool:
+    def _has(
+        self, kind: str, definition_id: str | None = None, operation: str | None = None
+    ) -> bool:
         """Whether there are rows of a kind, asked once."""
-        key = (kind, definition_id or "")
+        key = (kind, definition_id, operation)
         if key not in self._present:
-            asked = {"processDefinitionId": definition_id}
+            asked = {"processDefinitionId": definition_id, "operationType": operation}
             self._present[key] = bool(self._page("GET", f"history/{kind}", asked, 0, 1))
         return self._present[key]
+
+    def _concerns(self, kind: str, definition_id: str) -> bool:
+        """Whether cases of a definition may have rows of a kind that become events."""
+        if kind != "user-operation":
+            return self._has(kind, definition_id)
+        return any(self._has(kind, definition_id, operation) for operation in OPERATIONS)
 
     def _bulk_operations(self, after: datetime | None) -> int:
         number = 0

@@ -141,6 +141,8 @@ REQUIRED = {
     "identity-link-log": ("id", "time", "taskId"),
 }
 """What a row cannot do without."""
+ESSENTIAL = ("instance", "activity")
+"""Without a row of these that can be used, the engine does not answer as it should."""
 
 
 def part(kind: str, items: Sequence[Mapping[str, Any]]) -> bytes:
@@ -171,7 +173,7 @@ def rows(raw: bytes) -> dict[str, pl.DataFrame]:
 
     Each has a column `row`, which counts them, and `problem`: why the row cannot be used, null if
     it can. What was read twice is there once, as it was read last. Raises SourceRefusedError when
-    no row of a kind has what it needs: then the engine does not answer as it should.
+    no case or no activity has what it needs: then the engine does not answer as it should.
     """
     parts: dict[str, list[bytes]] = {kind: [] for kind in KINDS}
     place = 0
@@ -210,7 +212,7 @@ def _rows(lines: bytes, kind: str, fields: Mapping[str, pl.DataType]) -> pl.Data
     ]
     problem = pl.coalesce(*problems) if problems else pl.lit(None, pl.String())
     read = found.with_columns(*(_instant(name) for name in times), problem=problem)
-    if read.height and read["problem"].null_count() == 0:
+    if kind in ESSENTIAL and read.height and read["problem"].null_count() == 0:
         raise SourceRefusedError(
             f"The engine's answers are not as they should be: {read['problem'][0]}.",
             hint="Check that it is Camunda 7, Operaton or CIB seven, and its version.",

@@ -25,7 +25,7 @@ def binlog_changes(
     """Yield the changes in the binary logs from a position on, or from the oldest log there is."""
     try:
         from pymysqlreplication import BinLogStreamReader
-        from pymysqlreplication.event import XidEvent
+        from pymysqlreplication.event import QueryEvent, XidEvent
         from pymysqlreplication.row_event import DeleteRowsEvent, UpdateRowsEvent, WriteRowsEvent
     except ImportError as error:
         raise InputError(
@@ -36,10 +36,10 @@ def binlog_changes(
     file, place = _start(url, after)
     with translated(address):
         stream = BinLogStreamReader(
-            connection_settings=_settings(address),
+            connection_settings={**_settings(address), "database": None},
             server_id=server_id,
-            only_events=[WriteRowsEvent, UpdateRowsEvent, DeleteRowsEvent, XidEvent],
-            only_schemas=None,
+            only_events=[WriteRowsEvent, UpdateRowsEvent, DeleteRowsEvent, QueryEvent, XidEvent],
+            only_schemas=_schemas(address, tables),
             log_file=file,
             log_pos=place,
             resume_stream=True,
@@ -54,11 +54,22 @@ def binlog_changes(
         stream.close()
 
 
+def _schemas(address: str, tables: Sequence[str]) -> list[str] | None:
+    """The databases that the tables are in; null if that may be any."""
+    own = _settings(address)["database"]
+    named = {name.split(".")[0] for name in tables if "." in name}
+    if not all("." in name for name in tables) or not tables:
+        if not own:
+            return None
+        named.add(own)
+    return sorted(named)
+
+
 def _connection(*, db: str | None = None, **given: Any) -> Any:
     """A connection; the reader of the log uses an old word for the database."""
     import pymysql
 
-    return pymysql.connect(database=db, **given)
+    return pymysql.connect(**{**given, "database": db})
 
 
 def _gathered(events: Iterator[Any], stream: Any, tables: set[str], page: int) -> Stream:
@@ -66,7 +77,9 @@ def _gathered(events: Iterator[Any], stream: Any, tables: set[str], page: int) -
     lines: list[str] = []
     whole, position = 0, None
     for event in events:
-        if type(event).__name__ == "XidEvent":
+        if type(event).__name__ == "QueryEvent" and event.query != "COMMIT":
+            continue  # a statement that changed no rows
+        if type(event).__name__ in ("QueryEvent", "XidEvent"):  # engines with and without undo
             whole = len(lines)
             position = {"file": stream.log_file, "place": stream.log_pos}
             if whole >= page:
@@ -163,5 +176,6 @@ def _settings(url: str) -> dict[str, Any]:
         "port": address.port or 3306,
         "user": address.username or "",
         "password": address.password or "",
+        "database": address.database,
         "connect_timeout": CONNECT_SECONDS,
     }

@@ -78,7 +78,7 @@ def failure(error: Exception, url: str) -> SourceError:
             f"{where} cannot be reached: {said}",
             hint="Check that it is up and reachable from here, then run the command again.",
         )
-    return SourceRefusedError(f"{where} did not answer: {said}")
+    return SourceRefusedError(f"{where} refused: {said}", hint="Correct the query or the options.")
 
 
 def _of_driver(error: Exception) -> bool:
@@ -107,7 +107,7 @@ def _said(error: Exception, url: str) -> str:
         text = str(cause)
     text = text.split("Query was:")[0].split("SQLSTATE")[0]
     text = re.sub(r"^[A-Z_]+: |\[libpq\] |Failed to \w+( query)?( '.*')?: |\bERROR: +", "", text)
-    lines = [line.strip() for line in text.strip().splitlines() if line.strip(" ^")]
+    lines = [line.strip() for line in text.strip().splitlines() if line.strip(" ^.")]
     said = "; ".join(lines[:2])[:400] or type(error).__name__
     match = re.match(r"[\w+]+://[^:/@]*:(.*)@", url)
     if match and match[1]:

@@ -53,12 +53,12 @@ from ingest.mapping_file import Document, read_document
 from ingest.mapping_sql import Plan
 from ingest.mapping_times import ALL_YEARS
 from ingest.mapping_values import Settings, Value
-from ingest.sql import identifier
-from miner.errors import InputError
 from miner.eventlog.schema import BATCH
 
 RECORD = "record"
 """The column of JSON lines that are given as a frame."""
+TEXTUAL = {"BLOB": "VARCHAR", '"NULL"': "VARCHAR"}
+"""Types of columns that are read as texts: bytes, and those in which there is nothing."""
 BROKEN = f"""
 case
     when not json_valid({RECORD}) then 'not valid JSON'
@@ -113,8 +113,9 @@ class Mapping:
             frame = _lines(records)
             plan = _json_plan(self, messages)
         else:
-            frame = records
-            plan = _table_plan(self, _columns(records))
+            # Names that mean nothing, so that none of a table means something else in between.
+            frame = records.rename({name: f"c{i}" for i, name in enumerate(records.columns)})
+            plan = _table_plan(self, tuple(records.columns), _types(frame))
         if frame.is_empty():
             return pl.DataFrame(schema=BATCH)
         connection = _own_connection()
@@ -251,17 +252,17 @@ def _lines(data: bytes) -> pl.DataFrame:
     return pl.DataFrame({RECORD: texts}, schema={RECORD: pl.String})
 
 
-def _columns(frame: pl.DataFrame) -> tuple[tuple[str, str], ...]:
-    """Names and DuckDB types of the columns of a frame."""
+def _types(frame: pl.DataFrame) -> tuple[str, ...]:
+    """The DuckDB types of the columns of a frame."""
     if frame.width == 0:
-        raise InputError("The records have no columns.")
+        return ()
     connection = _own_connection()
     connection.register("given", frame.clear())
     try:
         described = connection.sql("describe from given").fetchall()
     finally:
         connection.unregister("given")
-    return tuple((name, kind) for name, kind, *_ in described)
+    return tuple(str(kind) for _, kind, *_ in described)
 
 
 @lru_cache(maxsize=64)
@@ -272,13 +273,9 @@ def _json_plan(mapping: Mapping, messages: bool) -> Plan:
 
 
 @lru_cache(maxsize=64)
-def _table_plan(mapping: Mapping, columns: tuple[tuple[str, str], ...]) -> Plan:
-    fields = TableFields(tuple(column_of(*each) for each in columns), None, mapping.name)
-    return mapping._plan(fields, "given")
-
-
-def column_of(name: str, kind: str) -> Column:
-    """A column of a table by its name and DuckDB type; bytes are read as text."""
-    if kind == "BLOB":
-        return Column(name, f"try(decode({identifier(name)}))", "VARCHAR")
-    return Column(name, identifier(name), "VARCHAR" if kind == '"NULL"' else kind)
+def _table_plan(mapping: Mapping, names: tuple[str, ...], types: tuple[str, ...]) -> Plan:
+    columns = tuple(
+        Column(name, f"try(decode(c{i}))" if kind == "BLOB" else f"c{i}", TEXTUAL.get(kind, kind))
+        for i, (name, kind) in enumerate(zip(names, types, strict=True))
+    )
+    return mapping._plan(TableFields(columns, None, mapping.name), "given")

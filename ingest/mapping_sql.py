@@ -259,9 +259,10 @@ class _Rule:
             if key in self.values:
                 found[key] = one_of(as_text(self.values[key]), words)
         if "event_id_shared" in self.values:
-            parts = [as_text(self.values["event_id_shared"]), found["activity"]]
-            parts += [as_text(self.values[key]) for key in ("lifecycle",) if key in self.values]
-            found["event_id"] = " || ':' || ".join(str(part) for part in parts)
+            parts = [as_text(self.values["event_id_shared"]), f"':' || {found['activity']}"]
+            if "lifecycle" in self.values:
+                parts.append(f"coalesce(':' || {as_text(self.values['lifecycle'])}, '')")
+            found["event_id"] = " || ".join(parts)
         found["position"] = self._position(found.get("position"))
         found["attributes"] = _object(self.events)
         found["case_attributes"] = _object(self.cases)

@@ -22,9 +22,7 @@ CASES = (
 ATTEMPTS = (
     "attempt",
     "retry.attempt",
-    "temporalActivityAttempt",
     "airflow.task_instance.try_number",
-    "airflow.try_number",
     "try_number",
 )
 """Attributes that count attempts from 1, in order."""

@@ -16,7 +16,7 @@ from ingest.otlp_zipkin import spans_of_zipkin
 from ingest.unpack import CHUNK, packing, unpacked
 from miner.errors import LogFormatError
 
-PIECE = 32 << 20
+PIECE = 16 << 20
 """Bytes of lines that are decoded at once."""
 LONGEST = 1 << 30
 """Bytes of one document; longer files have a document on each line."""

@@ -120,11 +120,11 @@ class Received(Source):
         events = events[is_new["index"].sort().to_list()]
         self._remember(known, digests)
         memory.cursor = cursor
-        waiting = list(memory.waiting)
-        self.spool.wait(waiting)
+        # Before the cursor moves: what waits must not count as loaded, whenever this ends.
+        self.spool.wait(memory.waiting)
 
         def acknowledge() -> None:
-            self.spool.wait(waiting, only=True)
+            self.spool.wait(memory.waiting, only=True)
             self.archive.move(self.spool, cursor, time.time() - self.remember)
 
         refused = new.filter(pl.col("reason").is_not_null()).select("reason", "record")

@@ -77,7 +77,7 @@ class _Load:
                 events,
                 source=self.source.name,
                 process=self.process,
-                scope=self.source.scope(),
+                scope=scope_of(self.source, self.process),
                 load_id=self.loaded.load_id if self.loaded else None,
                 cursor=json.dumps(said[-1]) if said else None,
                 limitations=found,
@@ -134,6 +134,11 @@ def _with_last_status(frames: list[pl.DataFrame]) -> pl.DataFrame:
     return events.with_columns(pl.col("case_status").drop_nulls().last().over(key))
 
 
+def scope_of(source: Source, process: str) -> str:
+    """What a cursor is kept for: the system, and the process that its events are loaded into."""
+    return json.dumps({"process": process, "system": source.scope()})
+
+
 def load_pages(
     source: Source,
     store: EventStore,
@@ -145,7 +150,7 @@ def load_pages(
 ) -> Loaded:
     """Read what is not known yet of a system and keep it; what was read before an error stays."""
     started_at = time.monotonic()
-    scope = source.scope()
+    scope = scope_of(source, process)
     with store.write(on_wait=on_wait, on_repair=on_repair) as writer:
         before = cursors.progress(writer.connection, source.name, scope)
     cursor = json.loads(before.cursor) if before.cursor else None
@@ -158,15 +163,16 @@ def load_pages(
             load.add(page)
             if tell:
                 tell(f"Reading, {read:,} events", 0.0)
+        load.flush(publish=False)
+        loaded = load.total()
+        # Only when there is news: asking for every model in every round would burden the system.
+        definitions = [] if loaded.load_id is None else list(source.definitions())
     except SourceError as error:
         load.flush(publish=True)
         with store.write(on_wait=on_wait, on_repair=on_repair):
             pass  # publishes what was stored before the error and not shown yet
         raise _with_kept(error, load.total()) from error
-    load.flush(publish=False)
-    loaded = load.total()
     if loaded.load_id is not None:
-        definitions = list(source.definitions())
         with store.write(on_wait=on_wait, on_repair=on_repair) as writer:
             if definitions:
                 writer.define(definitions, source=source.name, process=process)

@@ -8,6 +8,7 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 
 from ingest.load import load
+from ingest.paging import scope_of
 from ingest.registry import source_class
 from ingest.source import FileSource, Secret, Source, SystemSource, options_of
 from miner.errors import InputError
@@ -49,7 +50,7 @@ def _load(landed: Landed, path: Path, store: EventStore) -> Loaded | None:
                 source.decode(page),
                 source=source.name,
                 process=landed.process,
-                scope=source.scope(),
+                scope=scope_of(source, landed.process),
                 load_id=loaded.load_id if loaded else None,
             )
     return loaded

@@ -46,7 +46,7 @@ def events_of(rows: pl.DataFrame, runs: pl.DataFrame, pending: pl.DataFrame) -> 
     Returns columns of `EVENT`; an event id names the run that wrote the event first, so what a
     reset copied into another run has the id it had. Rows of types that show no step give none.
     """
-    connection = duckdb.connect()
+    connection = duckdb.connect(config={"threads": 1})  # pieces are small
     try:
         connection.execute("set TimeZone = 'UTC'")
         connection.register("native", _native(rows, runs))

@@ -13,8 +13,10 @@ import polars as pl
 from ingest.temporal_chains import Began, case_id
 from ingest.temporal_fields import FIELDS
 from ingest.temporal_rows import (
+    DEPLOYED,
     LOCAL_ACTIVITIES,
     OWN_NAMES,
+    TELLING,
     Failure,
     Rows,
     Writing,
@@ -88,7 +90,7 @@ class Json(Writing):
         return {
             name: plain_payload(held["payloads"][0])
             for name, held in (details or {}).items()
-            if isinstance(held, dict) and held.get("payloads")
+            if name in TELLING and isinstance(held, dict) and held.get("payloads")
         }
 
 
@@ -126,6 +128,7 @@ def add_events(rows: Rows, unit: int, events: Iterable[dict[str, Any]]) -> dict[
     """Gather the events of one run; how many of each type, markers of local activities apart."""
     counts: dict[str, int] = {}
     gathered, getters = rows.gathered, rows.getters
+    deployed: tuple[Any, ...] = ()
     for event in events:
         name = type_name(str(event.get("eventType")))
         attributes = event.get(attributes_name(name)) or {}
@@ -134,6 +137,11 @@ def add_events(rows: Rows, unit: int, events: Iterable[dict[str, Any]]) -> dict[
         counts[kind] = counts.get(kind, 0) + 1
         if name not in FIELDS:
             continue
+        given = getters[name](attributes)
+        if name == DEPLOYED:
+            if given == deployed:
+                continue
+            deployed = given
         said = event.get("userMetadata")
         gathered[name].append(
             (
@@ -142,7 +150,7 @@ def add_events(rows: Rows, unit: int, events: Iterable[dict[str, Any]]) -> dict[
                 event.get("eventTime"),
                 plain_payload(said.get("summary")) if said else None,
                 (event.get("principal") or {}).get("name") if "principal" in event else None,
-                *getters[name](attributes),
+                *given,
             )
         )
     return counts

@@ -15,8 +15,10 @@ import polars as pl
 from ingest.temporal_chains import Began, case_id
 from ingest.temporal_fields import FIELDS
 from ingest.temporal_rows import (
+    DEPLOYED,
     LOCAL_ACTIVITIES,
     OWN_NAMES,
+    TELLING,
     Failure,
     Rows,
     Writing,
@@ -78,8 +80,11 @@ class Protocol(Writing):
 
     def plain(self, details: Any) -> dict[str, Any]:
         """Leaves out what is encrypted or binary."""
-        return {name: plain_payload(held.payloads[0]) for name, held in details.items()
-                if held.payloads}  # fmt: skip
+        return {
+            name: plain_payload(held.payloads[0])
+            for name, held in details.items()
+            if name in TELLING and held.payloads
+        }
 
 
 def plain_payload(payload: Any) -> Any:
@@ -125,15 +130,21 @@ def kinds(events: Iterable[Any], types: Types) -> Iterator[str]:
 def add_events(rows: Rows, unit: int, events: Iterable[Any], types: Types) -> None:
     """Gather the events of one run."""
     gathered, getters = rows.gathered, rows.getters
+    deployed: tuple[Any, ...] = ()
     for event in events:
         number = event.event_type
         name = types.names.get(number)
         if name not in FIELDS:
             continue
+        given = getters[name](types.attributes[number](event))
+        if name == DEPLOYED:
+            if given == deployed:
+                continue
+            deployed = given
         at = event.event_time
-        label = (
-            plain_payload(event.user_metadata.summary) if event.HasField("user_metadata") else ""
-        )
+        label = ""
+        if event.HasField("user_metadata"):
+            label = plain_payload(event.user_metadata.summary)
         gathered[name].append(
             (
                 unit,
@@ -141,7 +152,7 @@ def add_events(rows: Rows, unit: int, events: Iterable[Any], types: Types) -> No
                 at.seconds * 1_000_000 + at.nanos // 1000,
                 label,
                 event.principal.name if event.HasField("principal") else "",
-                *getters[name](types.attributes[number](event)),
+                *given,
             )
         )
 

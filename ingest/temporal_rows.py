@@ -59,6 +59,10 @@ OWN_NAMES = {
 }
 """What to call a failure that gives no type of its own."""
 
+DEPLOYED = "WORKFLOW_TASK_COMPLETED"
+"""The type of event that tells the version of the code; a row of it is kept when that changes."""
+TELLING = {"data", "meta", "type", "activityId", "patch-data", "change-id", "changeId", "version"}
+"""The details of a marker that say what it is about."""
 LOCAL_ACTIVITIES = {"core_local_activity", "LocalActivity"}
 PATCHES = {"core_patch", "Version"}
 

@@ -83,8 +83,15 @@ _STARTED = r'"intent"\s*:\s*"ELEMENT_ACTIVATED"'
 _SEEN = rf'"bpmnElementType"\s*:\s*"(?:PROCESS|{"|".join(SEEN)})"'
 _BEGINS = rf'"bpmnElementType"\s*:\s*"(?:PROCESS|{"|".join(BEGINS)})"'
 _TAKEN = r'"valueType"\s*:\s*"JOB_BATCH"'
+_NO_JOBS = r'"jobKeys"\s*:\s*\[\s*\]'
 _CHANGED = r'"valueType"\s*:\s*"PROCESS_INSTANCE_MODIFICATION"'
 _ACTION = r'^\s*\{\s*"(?:index|create|update|delete)"\s*:'
+
+FEW = 1_000
+"""Lines that are parsed in one call."""
+
+_BEFORE_SOURCE = 1_000
+"""Characters of a document of Elasticsearch before the record in it, at most."""
 
 REJECTED = pl.Schema({"reason": pl.String(), "record": pl.String()})
 
@@ -137,23 +144,33 @@ def records(found: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     A line is a record as an exporter writes it, a document of Elasticsearch around one, or the
     action before it in a bulk request. Records about anything else are left out.
     """
+    plain, rest = _split(found, _PLAIN)
+    element, rest = _split(rest, _ELEMENT)
+    taken, rest = _split(rest, _TAKEN)
+    _, taken = _split(taken, _NO_JOBS)
+    changed, rest = _split(rest, _CHANGED)
     line = pl.col("line")
     usual = line.str.contains('"valueType"', literal=True) | line.str.contains(_ACTION)
-    unusual = found.filter(~usual).filter(line.str.strip_chars() != "")
-    rejected = [_rejected(unusual, "no Zeebe record")]
-    ended = line.str.contains(_ENDED) & line.str.contains(_SEEN)
-    started = line.str.contains(_STARTED) & line.str.contains(_BEGINS)
-    element = line.str.contains(_ELEMENT) & (ended | started)
-    steps = []
+    unusual = rest.filter(~usual).filter(line.str.strip_chars() != "")
+    rejected, steps = [_rejected(unusual, "no Zeebe record")], []
+    seen = element.filter(line.str.contains(_SEEN))
+    ended = seen.filter(line.str.contains(_ENDED))
+    started = seen.filter(line.str.contains(_BEGINS)).filter(line.str.contains(_STARTED))
     for told, shape, stepped in (
-        (line.str.contains(_PLAIN) | element, _STEP, _stepped),
-        (line.str.contains(_TAKEN), _BATCH, _taken),
-        (line.str.contains(_CHANGED), _CHANGE, _changed),
+        (pl.concat([plain, ended, started]), _STEP, _stepped),
+        (taken, _BATCH, _taken),
+        (changed, _CHANGE, _changed),
     ):
-        records, broken = _parsed(found.filter(told), shape)
+        records, broken = _parsed(told, shape)
         steps.append(stepped(records.unnest("authorizations")))
         rejected.append(broken)
-    return pl.concat(steps, how="diagonal"), pl.concat(rejected)
+    return pl.concat(steps, how="diagonal", rechunk=True), pl.concat(rejected)
+
+
+def _split(found: pl.DataFrame, pattern: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The lines in which a pattern occurs, and the others: each line is looked at once."""
+    hit = found["line"].str.contains(pattern)
+    return found.filter(hit), found.filter(~hit)
 
 
 def _rejected(found: pl.DataFrame, reason: str) -> pl.DataFrame:
@@ -168,8 +185,10 @@ def parsed(found: pl.DataFrame, shape: pl.Struct) -> tuple[pl.DataFrame, pl.Data
     """
     line = pl.col("line")
     try:
-        decoded = found.select(line.str.json_decode(shape).alias("parsed"))
-        return decoded.unnest("parsed"), pl.DataFrame(schema=REJECTED)
+        # All lines of a call are trees in memory at once: few of them stay in the cache.
+        few = [found.slice(first, FEW) for first in range(0, max(found.height, 1), FEW)]
+        decoded = [part.select(line.str.json_decode(shape).alias("parsed")) for part in few]
+        return pl.concat(decoded, rechunk=True).unnest("parsed"), pl.DataFrame(schema=REJECTED)
     except pl.exceptions.PolarsError:
         if found.height > 1:
             half = found.height // 2
@@ -181,7 +200,7 @@ def parsed(found: pl.DataFrame, shape: pl.Struct) -> tuple[pl.DataFrame, pl.Data
 
 def _parsed(found: pl.DataFrame, shape: pl.Struct) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The records in lines, some of which may be documents around them."""
-    wrapped = pl.col("line").str.contains('"_source"', literal=True)
+    wrapped = pl.col("line").str.slice(0, _BEFORE_SOURCE).str.contains('"_source"', literal=True)
     plain, broken = parsed(found.filter(~wrapped), shape)
     inner, others = parsed(found.filter(wrapped), pl.Struct({"_source": shape}))
     return pl.concat([plain, inner.unnest("_source")]), pl.concat([broken, others])

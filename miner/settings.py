@@ -16,6 +16,7 @@ from miner.errors import InputError, UnknownNameError
 FILE = "procession.toml"
 SOURCES = "sources"
 """The table of the file that says what `sync` reads."""
+_LEAST_MEMORY = 2
 _SIZE = r"\d+(\.\d+)?\s*[kmgt]i?b"
 
 
@@ -25,8 +26,9 @@ class Settings:
 
     store: str = "procession-store"
     """Folder of the event store."""
-    memory_limit: str = "2GB"
-    """Most memory that the engine takes before it spills to disk."""
+    memory_limit: str = ""
+    """Most memory that the engine takes; if none is given 2 GB for loading, which then spills to
+    disk, and for queries a quarter of what the machine has, at least 2 GB."""
     threads: int = 0
     """Threads of the engine; 0 means one per core."""
     query_seconds: int = 60
@@ -36,13 +38,24 @@ class Settings:
 
     def __post_init__(self) -> None:
         for key, makes_sense, like in (
-            ("memory_limit", re.fullmatch(_SIZE, self.memory_limit.strip(), re.I), "2GB"),
+            ("memory_limit", re.fullmatch(_SIZE, self.memory_limit.strip() or "2GB", re.I), "2GB"),
             ("threads", self.threads >= 0, 2),
             ("query_seconds", self.query_seconds > 0, 60),
             ("wait_seconds", 0 <= self.wait_seconds < math.inf, 30),
         ):
             if not makes_sense:
                 raise _refusal(key, getattr(self, key), like)
+
+    @property
+    def loading_memory(self) -> str:
+        """Most memory of a load, as the engine wants it."""
+        return self.memory_limit or f"{_LEAST_MEMORY}GB"
+
+    @property
+    def query_memory(self) -> str:
+        """Most memory of a query, as the engine wants it."""
+        machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+        return self.memory_limit or f"{max(_LEAST_MEMORY, machine / 4):.1f}GB"
 
 
 @cache

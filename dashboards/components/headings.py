@@ -98,6 +98,7 @@ TIMELINE = {
     "status": "Status",
     "attempt": "Attempt",
     "retry": "Retry",
+    "intervention": "Intervention",
     "rework": "Rework",
     "scheduled_at": "Scheduled",
     "started_at": "Started",

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Annotated, ClassVar
 
 import polars as pl
@@ -54,6 +55,11 @@ class JaegerTraces(SystemSource):
             raise InputError(
                 "limit and lookback have to be above zero, overlap and settle not below.",
                 hint="Leave them out to get the defaults.",
+            )
+        if Path(self.address).is_file():
+            raise InputError(
+                f"{self.address!r} is a file, not the address of a server.",
+                hint=f"Traces saved from Jaeger are read with: procession load otlp {self.address}",
             )
         basic = (self.user, self.password or Secret("")) if self.user else None
         start, end = self._range(known)

@@ -40,7 +40,7 @@ class OtlpFile(DecodedFile):
         """The events of the file; what depends on a whole trace is decided on disk if need be."""
         with tempfile.TemporaryDirectory(prefix="procession-") as folder:
             connection = duckdb.connect(
-                Path(folder) / "spans.duckdb", config={"memory_limit": settings().memory_limit}
+                Path(folder) / "spans.duckdb", config={"memory_limit": settings().loading_memory}
             )
             try:
                 self._stage(connection)

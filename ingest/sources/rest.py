@@ -44,7 +44,7 @@ class RestApi(SystemSource):
         from ingest.rest_client import pages
 
         request = self._request()
-        self.mapping.mapping("request")
+        MappingFile(self.mapping).mapping("request")
         position = Position.from_json(known.cursor)
         params = self._since(request, position)
         for records in _gathered(pages(request, self.secret, params, self.timeout)):
@@ -56,7 +56,7 @@ class RestApi(SystemSource):
 
     def decode(self, raw: bytes) -> pl.DataFrame:
         """The events in records, one JSON object per line."""
-        return self.mapping.mapping("request").events(raw)
+        return MappingFile(self.mapping).mapping("request").events(raw)
 
     def scope(self) -> str:
         """The address, and the file that says what is asked there."""

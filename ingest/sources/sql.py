@@ -51,7 +51,7 @@ class SqlDatabase(SystemSource):
             raise InputError("--overlap cannot be negative.", hint="Give seconds, like 600.")
         if self.page < 1:
             raise InputError("--page has to be at least 1.", hint="Give a number like 50000.")
-        self.mapping.mapping()
+        MappingFile(self.mapping).mapping()
         with databases.connected(self.database) as database:
             yield from self._rows(database, Position.from_json(known.cursor))
 
@@ -129,7 +129,7 @@ class SqlDatabase(SystemSource):
 
     def decode(self, raw: bytes) -> pl.DataFrame:
         """The events in rows that were kept as Arrow."""
-        mapping = self.mapping.mapping()
+        mapping = MappingFile(self.mapping).mapping()
         if not raw:
             return mapping.events(b"")
         return mapping.events(pl.read_ipc_stream(io.BytesIO(raw)))

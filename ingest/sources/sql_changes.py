@@ -35,7 +35,7 @@ class SqlChanges(SystemSource):
 
     def fetch(self, known: Known) -> Iterator[Fetched]:
         """Yield the changes that were logged since the last load."""
-        with_defaults(self.mapping.mapping())
+        with_defaults(MappingFile(self.mapping).mapping())
         first = known.cursor is None
         for changes in self._stream(known.cursor or {}):
             said = self._said() if first else ()
@@ -64,7 +64,7 @@ class SqlChanges(SystemSource):
 
     def decode(self, raw: bytes) -> pl.DataFrame:
         """The events in records, see `ingest.change_streams`."""
-        return with_defaults(self.mapping.mapping()).events(raw)
+        return with_defaults(MappingFile(self.mapping).mapping()).events(raw)
 
     def scope(self) -> str:
         """The address without user and password, and how it is followed."""

@@ -16,7 +16,7 @@ import duckdb
 from miner.errors import InputError, MinerError, StoreCorruptError, StoreError, StoreLockedError
 from miner.settings import settings
 
-FORMAT = 1
+FORMAT = 2
 """Version of the data model; a store of another version is refused."""
 
 _hardening = threading.Lock()
@@ -40,7 +40,7 @@ def writing(path: Path, scratch: Path) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(
         path,
         config={
-            "memory_limit": settings().memory_limit,
+            "memory_limit": settings().loading_memory,
             "temp_directory": str(scratch),
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
@@ -69,7 +69,7 @@ def reading(path: Path) -> duckdb.DuckDBPyConnection:
             path,
             read_only=True,
             config={
-                "memory_limit": settings().memory_limit,
+                "memory_limit": settings().query_memory,
                 "autoinstall_known_extensions": False,
                 "autoload_known_extensions": False,
                 "allow_community_extensions": False,
@@ -150,8 +150,8 @@ def _translated(error: duckdb.Error, path: Path | None) -> MinerError:
         return no_space(where)
     if isinstance(error, duckdb.OutOfMemoryException):
         return StoreError(
-            f"The engine needs more than {settings().memory_limit} of memory for this.",
-            hint="Set PROCESSION_MEMORY_LIMIT to more, for example 4GB.",
+            "The engine needs more memory for this than it may take.",
+            hint="Set PROCESSION_MEMORY_LIMIT to more, for example 8GB.",
         )
     if isinstance(error, duckdb.InterruptException):
         return StoreError(

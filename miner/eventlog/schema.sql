@@ -14,7 +14,7 @@ create type repetition as enum ('retry', 'intervention');
 create type case_status as enum ('completed', 'failed', 'timed_out', 'cancelled', 'running');
 
 create table format (version integer, changes bigint);
-insert into format values (1, 0);
+insert into format values (2, 0);
 
 create table process (process_key smallint, process varchar);
 

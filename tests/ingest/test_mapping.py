@@ -254,6 +254,16 @@ def test_the_exact_name_of_a_column_wins_over_a_path() -> None:
     assert mapping(text).events(frame).select("case_id", "activity").row(0) == ("flat", "x")
 
 
+def test_names_of_columns_mean_nothing_in_between() -> None:
+    names = ("broken", "reason", "completed_at", "record_position", "value_0", "c0", "transition")
+    frame = pl.DataFrame({"c": ["1"], "a": ["x"], **{name: [f"{name}!"] for name in names}})
+    listed = "\n".join(f'{name} = "{name}"' for name in names)
+    text = f'case = "c"\nactivity = "a"\ntimestamp = "1769850000"\n[attributes]\n{listed}'
+    [event] = mapping(text).events(frame).rows(named=True)
+    assert event["reason"] is None
+    assert json.loads(event["attributes"]) == {name: f"{name}!" for name in names}
+
+
 def test_messages_have_an_envelope_and_a_value() -> None:
     text = """
         case = "key"

@@ -90,7 +90,7 @@ class Broker:
 @contextmanager
 def serve() -> Iterator[RabbitMQ]:
     """A broker with an empty folder, which is removed afterwards."""
-    program = built("rabbitmq-debian", _unpack)
+    program = built("rabbitmq-debian-12", _unpack)
     amqp, encrypted, management, distribution, names = (free_port() for _ in range(5))
     with tempfile.TemporaryDirectory(prefix="rabbitmq-") as name:
         folder = Path(name)
@@ -108,7 +108,7 @@ def serve() -> Iterator[RabbitMQ]:
             "127.0.0.1",
         ]
         log = folder / "rabbitmq.log"
-        server = next(program.glob("root/usr/lib/rabbitmq/lib/*/sbin/rabbitmq-server"))
+        server = next(program.glob("unpacked/usr/lib/rabbitmq/lib/*/sbin/rabbitmq-server"))
         with (
             running(epmd, log=log, ready=lambda: answers(names)),
             running(
@@ -134,7 +134,7 @@ def _unpack(folder: Path) -> None:
         run([*([] if os.geteuid() == 0 else ["sudo"]), "apt-get", "update", "-qq"])
         run(["apt-get", "download", "-q", *PACKAGES], cwd=folder)
     for package in folder.glob("*.deb"):
-        run(["dpkg", "-x", package, folder / "root"])
+        run(["dpkg", "-x", package, folder / "unpacked"])
         package.unlink()
     # Debian's own script knows only /usr/lib/erlang.
     (folder / "bin").mkdir()
@@ -144,7 +144,7 @@ def _unpack(folder: Path) -> None:
 
 
 def _erts(program: Path) -> Path:
-    return next(program.glob("root/usr/lib/erlang/erts-*"))
+    return next(program.glob("unpacked/usr/lib/erlang/erts-*"))
 
 
 def _started(log: Path) -> bool:
@@ -186,7 +186,7 @@ management.tcp.port = {management}
 
 _ERL = """\
 #!/bin/sh
-root=$(dirname "$(dirname "$(readlink -f "$0")")")/root/usr/lib/erlang
+root=$(dirname "$(dirname "$(readlink -f "$0")")")/unpacked/usr/lib/erlang
 erts=$(echo "$root"/erts-*)
 export ROOTDIR="$root" BINDIR="$erts/bin" EMU=beam PROGNAME=erl
 exec "$BINDIR/erlexec" "$@"

@@ -3,33 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import re
-import subprocess
-import sys
-import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
-from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.client import Client, WorkflowFailureError
 from temporalio.common import RetryPolicy
 
-from ingest.load import load
-from ingest.source import Known, Secret
-from ingest.sources.temporal import Temporal
-from ingest.sources.temporal_history import TemporalHistory
-from ingest.temporal_client import Access, _error
-from miner.errors import SourceRefusedError, SourceUnavailableError
 from miner.eventlog.store import EventStore
-from tests.commands import answer, run
-from tests.conftest import ROOT
-from tests.ingest.contract import keeps_the_contract
+from tests.commands import answer
 from tests.servers import temporal_work as work
-from tests.servers.temporal import TemporalServer, serve
+from tests.servers.temporal import TemporalServer
 
 ENDPOINT = "rates"
 QUIET = "WorkflowId STARTS_WITH 'shop-'"

@@ -19,7 +19,7 @@ import pytest
 
 from ingest import camunda7_rest, camunda7_sql, paging
 from ingest.load import load
-from ingest.source import Fetched, Known, Secret
+from ingest.source import Known, Secret
 from ingest.sources.camunda7 import Camunda7
 from miner.errors import SourceRefusedError, SourceUnavailableError
 from miner.eventlog.store import EventStore
@@ -28,6 +28,7 @@ from tests.commands import answer, run
 from tests.conftest import ROOT
 from tests.ingest.contract import keeps_the_contract
 from tests.servers import mariadb, operaton, postgres
+from tests.servers.camunda7_reading import Breaking, events_in, events_of, story
 from tests.servers.operaton_orders import CLERK, ORDER, READER, SECOND_ORDER, SHIPMENT, Orders
 
 pytestmark = [pytest.mark.server, pytest.mark.xdist_group("camunda7")]
@@ -258,23 +259,9 @@ def test_what_is_cut_off_after_any_page_ends_up_the_same(
     store = EventStore(tmp_path / "store")
     for pages in (2, 3):
         with pytest.raises(SourceUnavailableError):
-            load(_Breaking(**vars(source), pages_given=pages), store, process="camunda")
+            load(Breaking(**vars(source), pages_given=pages), store, process="camunda")
     load(source, store, process="camunda")
-    assert _events_in(store).equals(_events_in(EventStore(folder / "store")))
-
-
-class _Breaking(Camunda7):
-    """The engine goes away after some pages."""
-
-    def __init__(self, pages_given: int, **options: Any) -> None:
-        super().__init__(**options)
-        object.__setattr__(self, "left", pages_given)
-
-    def fetch(self, known: Known) -> Iterator[Fetched]:
-        for number, fetched in enumerate(super().fetch(known)):
-            if number == getattr(self, "left", 0):
-                raise SourceUnavailableError("the engine went away")
-            yield fetched
+    assert events_in(store).equals(events_in(EventStore(folder / "store")))
 
 
 def test_what_is_killed_while_loading_ends_up_the_same(
@@ -293,9 +280,7 @@ def test_what_is_killed_while_loading_ends_up_the_same(
         process.send_signal(signal.SIGKILL)
         process.wait(10)
     load(rest, EventStore(tmp_path / "store"), process="camunda")
-    assert _events_in(EventStore(tmp_path / "store")).equals(
-        _events_in(EventStore(folder / "store"))
-    )
+    assert events_in(EventStore(tmp_path / "store")).equals(events_in(EventStore(folder / "store")))
 
 
 def test_the_page_of_the_source_says_how_to_configure_it(
@@ -368,12 +353,7 @@ def test_operaton_tells_the_same_story_on_mariadb_in_small_pages(folder: Path) -
             assert events.equals(read(sql))
             assert list(rest.definitions()) == list(sql.definitions())
     assert events.height == EVENTS
-    assert _story(events) == _story(_events_in(EventStore(folder / "store")))
-
-
-def _story(events: pl.DataFrame) -> Counter[tuple[Any, ...]]:
-    columns = ("activity", "lifecycle", "attempt", "resource", "process_version", "error_message")
-    return Counter(events.filter(pl.col("activity") != "x").select(columns).iter_rows())
+    assert story(events) == story(events_in(EventStore(folder / "store")))
 
 
 def test_what_happens_later_is_exactly_what_comes_and_no_attempt_is_lost(
@@ -406,15 +386,4 @@ def test_what_happens_later_is_exactly_what_comes_and_no_attempt_is_lost(
     after = {row["activity"]: row for row in answer(folder, "failures", "order")}["Charge card"]
     assert (after["failed_attempts"], after["recovered"]) == (6, 2)
     assert answer(folder, "summary", "order")["interventions"] == 4
-    assert _events_of(store, "event_id").equals(read(rest).select("event_id").sort("event_id"))
-
-
-def _events_in(store: EventStore) -> pl.DataFrame:
-    """All events, without what differs between two stores by design."""
-    names = "process, case_id, event_id, activity, instance_id, lifecycle, timestamp, position, "
-    return _events_of(store, names + "attempt, resource, process_version, error_message")
-
-
-def _events_of(store: EventStore, names: str) -> pl.DataFrame:
-    found = store.read().sql(f"select {names} from event order by event_id").pl()
-    return found.with_columns(pl.col(pl.Enum, pl.Categorical).cast(pl.String))
+    assert events_of(store, "event_id").equals(read(rest).select("event_id").sort("event_id"))

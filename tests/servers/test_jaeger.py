@@ -128,7 +128,7 @@ def test_more_traces_of_a_millisecond_than_it_gives_are_said_to_be_missing(
 
 
 def test_a_load_that_is_killed_goes_on_to_the_same_store(jaeger: Jaeger, tmp_path: Path) -> None:
-    fill(jaeger, 60)
+    fill(jaeger, 36)
     answered = 0
 
     def slowly(_: Request) -> Answer | None:
@@ -228,7 +228,11 @@ def test_a_server_that_is_away_is_said_after_some_tries(
         list(traces(jaeger).pages(Known()))
 
 
-def test_options_that_make_no_sense_are_refused(jaeger: Jaeger) -> None:
+def test_options_that_make_no_sense_are_refused(jaeger: Jaeger, tmp_path: Path) -> None:
+    (tmp_path / "saved.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(InputError, match="is a file") as caught:
+        list(traces(jaeger, address=str(tmp_path / "saved.json")).pages(Known()))
+    assert "procession load otlp" in caught.value.hint
     with pytest.raises(InputError, match="no API"):
         list(traces(jaeger, api="v4").pages(Known()))
     with pytest.raises(InputError, match="above zero"):

@@ -29,8 +29,8 @@ from tests.servers.order_messages import (
     events_in,
     example_on,
     holds_the_known_numbers,
-    kinds,
     killed_while_loading,
+    kinds,
     rows,
     told,
 )

@@ -26,8 +26,8 @@ from tests.servers.order_messages import (
     events_in,
     example_on,
     holds_the_known_numbers,
-    kinds,
     killed_while_loading,
+    kinds,
     told,
 )
 from tests.servers.rabbitmq import Broker, serve

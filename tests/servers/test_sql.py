@@ -8,6 +8,7 @@ import pytest
 
 from ingest.databases import frames
 from ingest.load import load
+from ingest.restore import restore
 from ingest.source import Known, Secret
 from ingest.sources.sql import SqlDatabase
 from miner.errors import InputError, SourceRefusedError, SourceUnavailableError
@@ -68,6 +69,10 @@ def test_rows_become_events_with_the_known_numbers(
     assert answer(tmp_path, "summary", "orders")["cases"] == 25
     short = answer(tmp_path, *command, "--overlap", "3")
     assert (short["read"], short["duplicate"]) == (4, 4)
+    restored = EventStore(tmp_path / "restored")
+    assert list(restore(tmp_path / "store", restored))
+    kept = EventStore(tmp_path / "store")
+    assert events_in(restored, "orders").equals(events_in(kept, "orders"))
 
 
 @on(*KINDS)

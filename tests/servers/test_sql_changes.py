@@ -49,8 +49,11 @@ def changed(place: Place, number: int) -> None:
         place.execute(f"delete from orders where id = {number}")
 
 
-@on("postgresql", "mariadb")
-@pytest.mark.parametrize("plugin", ["wal2json", "test_decoding"])
+@pytest.mark.parametrize(
+    ("place", "plugin"),
+    [("postgresql", "wal2json"), ("postgresql", "test_decoding"), ("mariadb", "")],
+    indirect=["place"],
+)
 def test_changes_are_followed_without_missing_one(
     place: Place, plugin: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,6 +147,16 @@ def test_what_is_wrong_is_a_refusal_or_an_absence(place: Place, tmp_path: Path) 
 def test_only_some_databases_tell_of_changes(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="sqlite"):
         list(SqlChanges(Secret("sqlite:///x.db"), mapped(tmp_path, STATUS)).fetch(Known()))
+
+
+@on("mariadb")
+def test_tables_without_transactions_are_followed_too(place: Place, tmp_path: Path) -> None:
+    orders(place)
+    place.execute("alter table orders engine = MyISAM")
+    source = SqlChanges(Secret(place.url), mapped(tmp_path, STATUS))
+    changed(place, 2)
+    events = pl.concat(page.events for page in source.pages(Known()))
+    assert events["activity"].to_list() == ["Status open", "Status paid", "Status sent"]
 
 
 @on("mariadb")

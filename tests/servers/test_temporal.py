@@ -18,7 +18,7 @@ from ingest.source import Known
 from ingest.sources.temporal import Temporal
 from ingest.sources.temporal_history import TemporalHistory
 from miner.eventlog.store import EventStore
-from tests.commands import answer
+from tests.commands import answer, run
 from tests.ingest.contract import keeps_the_contract
 from tests.servers import temporal_work as work
 from tests.servers.temporal import TemporalServer, serve
@@ -150,6 +150,13 @@ def test_loading_again_adds_nothing(quiet: Temporal, folder: Path) -> None:
     again = load(quiet, EventStore(folder / "store"), process="temporal")
     assert (again.counts.read, again.counts.new, again.counts.corrected) == (0, 0, 0)
     assert everything(folder).equals(before)
+
+
+def test_the_landing_makes_the_same_store_again(folder: Path, tmp_path: Path) -> None:
+    done = run(tmp_path, "restore", str(folder / "store"))
+    assert done.exit_code == 0, done.stderr
+    for process in ("Order", "Payment", "Countdown"):
+        assert everything(tmp_path, process).equals(everything(folder, process))
 
 
 def test_the_files_of_the_command_line_give_the_same_events(
