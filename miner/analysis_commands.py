@@ -38,7 +38,7 @@ ANALYSES = {
 def analysis_commands() -> list[click.Command]:
     """A command for each analysis that takes a process and filters only, and the others."""
     simple = [_command(name, function, text) for name, (function, text) in ANALYSES.items()]
-    return [*simple, variants, cases, case, processes, rejected, loads]
+    return [*simple, variants, cases, case, processes, rejected, loads, models]
 
 
 def _command(name: str, function: str, text: str) -> click.Command:
@@ -140,18 +140,12 @@ def loads(process: str | None, store: EventStore, form: str) -> None:
 @format_option
 def models(process: str, store: EventStore, form: str) -> None:
     """The modelled workflows of a process, each version of them."""
-    from miner.errors import UnknownNameError
     from miner.eventlog import definitions
 
-    found = definitions.models(store.read(), process)
+    connection = store.read()
+    found = definitions.models(connection, process)
     if found.is_empty():
-        known = definitions.models(store.read())["process"].unique().to_list()
-        try:
-            store.log(process)
-        except UnknownNameError as error:
-            if not known:
-                raise
-            raise UnknownNameError("process", process, known) from error
+        _check_known(store, process)
     emit(found, form)
 
 
