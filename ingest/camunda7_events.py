@@ -27,7 +27,7 @@ with happened as (
         null::varchar as error_type,
         null::varchar as error_message,
         w.type,
-        json_object('type', w.type, 'called_case', w.called_case_id, 'topic', w.topic) as attributes
+        w.attributes
     from work as w
     where not (w.momentary and w.ended_at is not null)
     union all
@@ -53,7 +53,7 @@ with happened as (
         null as error_type,
         null as error_message,
         w.type,
-        json_object('type', w.type, 'called_case', w.called_case_id, 'topic', w.topic) as attributes
+        w.attributes
     from work as w
     join "case" as c using (case_id)
     left join finished_by as f using (task_id)
@@ -74,7 +74,7 @@ with happened as (
         null as error_type,
         null as error_message,
         w.type,
-        json_object('type', w.type) as attributes
+        w.attributes
     from claim as i
     join work as w on w.id = i.step_id
     union all
@@ -93,7 +93,7 @@ with happened as (
         null as error_type,
         null as error_message,
         l.type,
-        json_object('type', l.type) as attributes
+        json_merge_patch('{}', json_object('type', l.type))::varchar as attributes
     from tried as t
     join job as j on j.job_id = t.job_id and j.activity_id = t.activity_id
     join "case" as c on c.case_id = t.case_id
@@ -122,7 +122,7 @@ with happened as (
         null as error_type,
         null as error_message,
         l.type,
-        json_object('type', l.type) as attributes
+        json_merge_patch('{}', json_object('type', l.type))::varchar as attributes
     from tried as t
     join job as j on j.job_id = t.job_id and j.activity_id = t.activity_id
     join "case" as c on c.case_id = t.case_id
@@ -152,13 +152,13 @@ with happened as (
         ) as error_type,
         f.message as error_message,
         l.type,
-        json_object(
+        json_merge_patch('{}', json_object(
             'type', l.type,
             'host', f.host,
             'incident', i.incidentType,
             'incident_opened_at', i.createTime::varchar,
             'incident_closed_at', i.endTime::varchar
-        ) as attributes
+        ))::varchar as attributes
     from failure as f
     join "case" as c on c.case_id = f.case_id
     left join label as l on l.definition_id = c.definition_id and l.activity_id = f.activity_id
@@ -180,7 +180,9 @@ with happened as (
         i.incidentType as error_type,
         i.incidentMessage as error_message,
         l.type,
-        json_object('type', l.type, 'incident_closed_at', i.endTime::varchar) as attributes
+        json_merge_patch('{}', json_object(
+            'type', l.type, 'incident_closed_at', i.endTime::varchar
+        ))::varchar as attributes
     from incident as i
     join "case" as c on c.case_id = i.processInstanceId
     left join label as l
@@ -207,7 +209,9 @@ with happened as (
         null as error_type,
         null as error_message,
         l.type,
-        json_object('operation', o.operationType, 'note', o.annotation) as attributes
+        json_merge_patch('{}', json_object(
+            'operation', o.operationType, 'note', o.annotation
+        ))::varchar as attributes
     from user_operation as o
     join "case" as c on c.case_id = o.processInstanceId
     join lateral (
@@ -247,7 +251,9 @@ with happened as (
         null as error_type,
         null as error_message,
         null as type,
-        json_object('operation', o.operationType, 'note', any_value(o.annotation)) as attributes
+        json_merge_patch('{}', json_object(
+            'operation', o.operationType, 'note', any_value(o.annotation)
+        ))::varchar as attributes
     from user_operation as o
     where o.problem is null and o.operationType = 'ModifyProcessInstance'
     group by o.processInstanceId, o.operationId, o.operationType
@@ -267,7 +273,7 @@ with happened as (
         null as error_type,
         null as error_message,
         null as type,
-        json_object('operation', 'RestartProcessInstance') as attributes
+        json_object('operation', 'RestartProcessInstance')::varchar as attributes
     from "case" as c
     where c.restarted_from is not null
 ),
@@ -302,7 +308,7 @@ select
     h.error_type,
     h.error_message,
     c.version as process_version,
-    json_merge_patch('{}', h.attributes)::varchar as attributes,
+    h.attributes,
     null::bigint as version,
     c.parent_case_id,
     c.root_case_id,
@@ -317,5 +323,5 @@ select
     null, null, null, null, null, null, null, null, null, null, null, null,
     null, null, null, null, null, null, null, null, null, problem, record
 from unusable
-order by case_id, timestamp, position, event_id
+order by case_id, position, event_id
 """

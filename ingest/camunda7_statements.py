@@ -228,7 +228,9 @@ select
     end as attempt,
     e.task_id as external_task_id,
     e.worker,
-    e.topic
+    json_merge_patch('{}', json_object(
+        'type', s.type, 'called_case', s.called_case_id, 'topic', e.topic
+    ))::varchar as attributes
 from step as s
 left join external_task as e on e.step_id = s.id
 left join succeeded as j on j.step_id = s.id

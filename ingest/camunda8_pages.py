@@ -38,11 +38,12 @@ class Cluster:
         self.version = self._version()
 
     def runs(self, since: str | None) -> Iterator[list[dict[str, Any]]]:
-        """Process instances that started or ended since then, in order of their starts."""
+        """Process instances that started or ended since then or still run, by their starts."""
         wanted: dict[str, Any] = self._only()
         if since:
             moment = {"$gte": since}
-            wanted["$or"] = [{"startDate": moment}, {"endDate": moment}]
+            running = {"endDate": {"$exists": False}}
+            wanted["$or"] = [{"startDate": moment}, {"endDate": moment}, running]
         sort = [{"field": "startDate", "order": "ASC"}, {"field": "processInstanceKey"}]
         yield from self._pages("process-instances", wanted, RUNS, sort)
 

@@ -43,7 +43,7 @@ FUNCTIONS = listed(
 )
 """Functions of the values of one record and of nothing else."""
 BEFORE_BRACKETS = listed(
-    "and or not in case when then else is like ilike between as decimal numeric varchar char"
+    "and or not in case when then else is like ilike between as interval decimal numeric varchar"
 )
 """Words of SQL that are no functions."""
 
@@ -204,7 +204,7 @@ def _check_structure(tree: Any, text: str) -> None:
                 f"asks for something that is no field: {text!r}.",
                 hint="The same record has to mean the same whenever it is read.",
             )
-    if not isinstance(tree, exp.Condition | exp.Dot | exp.Interval | exp.DataType):
+    if not isinstance(tree, exp.Condition | exp.Dot | exp.Interval | exp.AtTimeZone):
         raise InputError(f"is no expression: {text!r}.", hint="Name a field or write one.")
 
 

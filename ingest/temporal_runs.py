@@ -15,7 +15,7 @@ from ingest import temporal_json, temporal_protocol
 from ingest.temporal_attempts import LATEST_POSSIBLE
 from ingest.temporal_events import PENDING, RUN, events_of
 from ingest.temporal_fields import SILENT, SPANS
-from ingest.temporal_rows import Rows
+from ingest.temporal_rows import Rows, uncollected
 from miner.eventlog.definitions import Limitation
 
 MISSING = (
@@ -38,6 +38,7 @@ class Decoded:
     types: Counter[str]
 
 
+@uncollected()
 def decode_lines(raw: bytes) -> pl.DataFrame:
     """Decode lines as the live source writes them: one run in each, in messages of the protocol."""
     from temporalio.api.workflowservice.v1 import (
@@ -74,12 +75,14 @@ class Histories:
     runs: list[tuple[Any, ...]] = field(default_factory=list)
     types: Counter[str] = field(default_factory=Counter)
 
+    @uncollected()
     def add(self, events: Sequence[dict[str, Any]], name: str) -> None:
         """Gather a history; `name` is for a workflow that tells none."""
         unit = len(self.runs)
         self.types.update(temporal_json.add_events(self.rows, unit, events))
         self.runs.append(temporal_json.began(events, self.namespace, name).row(unit))
 
+    @uncollected()
     def decoded(self) -> Decoded:
         """What was gathered."""
         return Decoded(_decoded(self.rows, self.runs, []), self.types)

@@ -85,13 +85,11 @@ _BEGINS = rf'"bpmnElementType"\s*:\s*"(?:PROCESS|{"|".join(BEGINS)})"'
 _TAKEN = r'"valueType"\s*:\s*"JOB_BATCH"'
 _NO_JOBS = r'"jobKeys"\s*:\s*\[\s*\]'
 _CHANGED = r'"valueType"\s*:\s*"PROCESS_INSTANCE_MODIFICATION"'
+_DOCUMENT = r'^\s*\{\s*"_'
 _ACTION = r'^\s*\{\s*"(?:index|create|update|delete)"\s*:'
 
 FEW = 1_000
 """Lines that are parsed in one call."""
-
-_BEFORE_SOURCE = 1_000
-"""Characters of a document of Elasticsearch before the record in it, at most."""
 
 REJECTED = pl.Schema({"reason": pl.String(), "record": pl.String()})
 
@@ -200,7 +198,7 @@ def parsed(found: pl.DataFrame, shape: pl.Struct) -> tuple[pl.DataFrame, pl.Data
 
 def _parsed(found: pl.DataFrame, shape: pl.Struct) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The records in lines, some of which may be documents around them."""
-    wrapped = pl.col("line").str.slice(0, _BEFORE_SOURCE).str.contains('"_source"', literal=True)
+    wrapped = pl.col("line").str.contains(_DOCUMENT)
     plain, broken = parsed(found.filter(~wrapped), shape)
     inner, others = parsed(found.filter(wrapped), pl.Struct({"_source": shape}))
     return pl.concat([plain, inner.unnest("_source")]), pl.concat([broken, others])

@@ -33,23 +33,29 @@ class Camunda8(SystemSource):
     audience: Annotated[str, "audience of these tokens, where one is asked for"] = ""
 
     def fetch(self, known: Known) -> Iterator[Fetched]:
-        """What runs again of the known cases, then what started or ended since the cursor."""
+        """What runs, started or ended since the cursor, then what of the known cases is left."""
         with self._client() as api:
             cluster = Cluster(api, self._processes())
-            until = _until(known)
+            until, left = _until(known), dict.fromkeys(known.open_cases)
             if cluster.version < AUDITED:
                 yield Fetched(b"", None, (camunda8_limits.unaudited(),))
-            for first in range(0, len(known.open_cases), RUNS):
-                keys = known.open_cases[first : first + RUNS]
-                runs = cluster.runs_of(keys)
-                yield Fetched(cluster.raw(runs), None, camunda8_limits.gone(len(keys) - len(runs)))
             latest = until
             for runs in cluster.runs(_written(until - OVERLAP) if until else None):
+                for run in runs:
+                    left.pop(str(run.get("processInstanceKey")), None)
                 latest = _latest(latest, runs, "startDate", "endDate")
                 until = _latest(until, runs, "startDate")
                 yield Fetched(cluster.raw(runs), _cursor(until))
+            yield from self._ended_unseen(cluster, list(left))
             if latest:
                 yield Fetched(b"", _cursor(latest))
+
+    def _ended_unseen(self, cluster: Cluster, keys: list[str]) -> Iterator[Fetched]:
+        """What ended while a long reading was going on, and how many cases are gone."""
+        for first in range(0, len(keys), RUNS):
+            some = keys[first : first + RUNS]
+            runs = cluster.runs_of(some)
+            yield Fetched(cluster.raw(runs), None, camunda8_limits.gone(len(some) - len(runs)))
 
     def decode(self, raw: bytes) -> pl.DataFrame:
         """The events in lines that `fetch` gave."""

@@ -135,3 +135,36 @@ def test_lines_are_right_after_texts_of_several_lines(tmp_path: Path) -> None:
     text = f'{GOOD}resource = """\nfoo\n"""\n\n[attributes]\n"a b" = "x"\nc.d = "y"\n'
     with pytest.raises(InputError, match=r"line 10: c is a table"):
         read(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("upper(name)", "ANN"),
+        ("name || '-' || n", "ann-7"),
+        ("case when n > 5 then 'much' else 'little' end", "much"),
+        ("regexp_extract(name, '(n+)', 1)", "nn"),
+        ("strftime(at + interval 1 day, '%d.%m.%Y')", "02.02.2026"),
+        ("(at at time zone 'UTC')::date::varchar", "2026-02-01"),
+        ("more ->> '$.x'", "1"),
+        ("more.y[1]", "3"),
+        ("more.y[1] || name", "3ann"),
+        ("string_split(name, 'n')[1]", "a"),
+        ("date_diff('day', at, at + interval 3 day)", "3"),
+        ("'it''s {name}'", "it's {name}"),
+        ("coalesce(nothing, name)", "ann"),
+        ("try_cast(name as integer)", None),
+        ("name::integer", None),
+    ],
+)
+def test_expressions_mean_what_they_mean_in_duckdb(
+    tmp_path: Path, expression: str, value: str | None
+) -> None:
+    frame = pl.DataFrame(
+        {
+            "c": [1], "a": ["x"], "t": [1769850000], "name": ["ann"], "n": [7], "nothing": [None],
+            "more": ['{"x": "1", "y": [2, 3]}'],
+        }
+    ).with_columns(pl.lit("2026-02-01 10:00:00").str.to_datetime().alias("at"))  # fmt: skip
+    events = read(tmp_path, f'{GOOD}resource = "{expression}"').events(frame)
+    assert events["resource"].to_list() == [value]

@@ -146,6 +146,8 @@ def _meets(item: Item, wanted: Item) -> bool:
 def _is(value: Any, wanted: Any) -> bool:
     if not isinstance(wanted, dict):
         return bool(value == wanted)
+    if "$exists" in wanted:
+        return (value is not None) is bool(wanted["$exists"])
     if "$in" in wanted:
         return value in wanted["$in"]
     return value is not None and bool(value >= wanted["$gte"])
