@@ -106,7 +106,7 @@ def _settings(folder: Path, ports: Sequence[int], elastic: int) -> dict[str, str
         "ZEEBE_BROKER_DATA_DISK_FREESPACE_REPLICATION": "50MB",
         f"{exporter}_CLASSNAME": "io.camunda.zeebe.exporter.ElasticsearchExporter",
         f"{exporter}_ARGS_URL": f"http://127.0.0.1:{elastic}",
-        f"{exporter}_ARGS_BULK_DELAY": "1",
+        f"{exporter}_ARGS_BULK_SIZE": "1",  # each record at once, so that nobody waits for it
         f"{exporter}_ARGS_INDEX_JOBBATCH": "true",
     }
 

@@ -327,10 +327,13 @@ def _user_task(items: dict[Any, Item], record: Item, _: Names) -> None:
             "tags": [],
             "priority": value["priority"],
         }
-    if record["valueType"] == "USER_TASK" and record["intent"] in ("ASSIGNED", "COMPLETED"):
-        items[record["key"]]["assignee"] = value["assignee"] or None
-    if record["valueType"] == "USER_TASK" and record["intent"] in ("COMPLETED", "CANCELED"):
-        items[record["key"]] |= {"state": record["intent"], "completionDate": _at(record)}
+    if record["valueType"] == "USER_TASK":
+        told = {}
+        if record["intent"] in ("ASSIGNED", "COMPLETED"):
+            told["assignee"] = value["assignee"] or None
+        if record["intent"] in ("COMPLETED", "CANCELED"):
+            told |= {"state": record["intent"], "completionDate": _at(record)}
+        items.get(record["key"], {}).update(told)
 
 
 def _operation(items: dict[Any, Item], record: Item, _: Names) -> None:
