@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from benchmarks.decoding import Recorded
-from ingest.camunda7_rows import part
+from ingest.camunda7.rows import part
 from ingest.sources.camunda7 import Camunda7
 
 RECORDING = Path(__file__).with_name("camunda7.jsonl")

@@ -10,8 +10,8 @@ from typing import Any
 import polars as pl
 
 from benchmarks.decoding import Recorded
-from ingest.otlp_events import Reading, events_of
-from ingest.otlp_formats import spans_of
+from ingest.otlp.events import Reading, events_of
+from ingest.otlp.formats import spans_of
 from ingest.sources.jaeger import JaegerTraces
 
 START = 1_770_000_000_000_000_000

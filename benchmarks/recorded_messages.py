@@ -77,7 +77,7 @@ def rabbitmq(events: int) -> Recorded:
     from pika import BasicProperties
     from pika.spec import Basic
 
-    from ingest.rabbitmq_lines import line_of
+    from ingest.rabbitmq.lines import line_of
     from ingest.sources.rabbitmq import RabbitQueue
 
     method = Basic.Deliver(exchange="orders", routing_key="order.changed")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from benchmarks.decoding import Recorded
 from ingest.sources.step_functions import StepFunctions
-from ingest.step_functions_lines import event_line, line
+from ingest.step_functions.lines import event_line, line
 
 MACHINE = "arn:aws:states:eu-west-1:123456789012:execution:orders"
 _LAMBDA = {"resourceType": "lambda", "resource": "invoke"}

@@ -24,7 +24,7 @@ def recorded(events: int) -> Recorded:
     from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryResponse
     from temporalio.client import WorkflowHistory
 
-    from ingest.temporal_protocol import packed
+    from ingest.temporal.protocol import packed
 
     def line(text: str, run: str) -> bytes:
         history = WorkflowHistory.from_json(run, text)
@@ -60,7 +60,7 @@ def _copies(events: int, line: Callable[[str, str], bytes]) -> bytes:
 
 
 def _events(text: str) -> int:
-    from ingest.temporal_runs import decode_objects
+    from ingest.temporal.runs import decode_objects
 
     return decode_objects([json.loads(text)["events"]], "default").events.height
 

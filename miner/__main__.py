@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ingest.cli import load, sources
-from ingest.receive import receive
+from ingest.otlp.receive import receive
 from ingest.sync_commands import restore, sync
 from miner.analysis_commands import analysis_commands
 from miner.cli import Commands, emit, format_option, say, store_option

@@ -11,11 +11,11 @@ from typing import Annotated, ClassVar
 import polars as pl
 
 from ingest import http
-from ingest.airflow_history import decode
-from ingest.airflow_metadata import DatabaseReading
-from ingest.airflow_rest import RestReading, token
+from ingest.airflow.history import decode
+from ingest.airflow.metadata import DatabaseReading
+from ingest.airflow.rest import RestReading, token
 from ingest.databases import connected
-from ingest.databases_errors import shown_address
+from ingest.databases.errors import shown_address
 from ingest.source import Fetched, Known, Secret, SystemSource, options_given
 from miner.errors import InputError
 from miner.eventlog.definitions import Definition, Limitation

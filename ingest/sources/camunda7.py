@@ -18,7 +18,7 @@ from miner.errors import InputError
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-    from ingest.camunda7_road import Instances, Road
+    from ingest.camunda7.road import Instances, Road
     from miner.eventlog.definitions import Definition
 
 NOTHING = Secret("")
@@ -43,7 +43,7 @@ class Camunda7(SystemSource):
 
     def fetch(self, known: Known) -> Iterator[Fetched]:
         """Yield whole cases: those that ran when last read, those that ended and began since."""
-        from ingest.camunda7_road import vanished
+        from ingest.camunda7.road import vanished
 
         begun = datetime.fromisoformat(known.cursor["started"]) if known.cursor else known.since
         after = begun - OVERLAP if begun else None
@@ -65,7 +65,7 @@ class Camunda7(SystemSource):
 
     def decode(self, raw: bytes) -> pl.DataFrame:
         """The events in lines of history; a pure function."""
-        from ingest.camunda7_mapping import events_of
+        from ingest.camunda7.mapping import events_of
 
         return events_of(raw, gateways=self.gateways)
 
@@ -102,7 +102,7 @@ class Camunda7(SystemSource):
                 "PROCESSION_CAMUNDA7_DATABASE.",
             )
         if self.database:
-            from ingest.camunda7_sql import SqlRoad
+            from ingest.camunda7.sql import SqlRoad
             from ingest.databases import connected
 
             zone = _zone(self.timezone)
@@ -110,7 +110,7 @@ class Camunda7(SystemSource):
                 yield SqlRoad(database, zone, self.definition or None)
             return
         from ingest import http
-        from ingest.camunda7_rest import RestRoad
+        from ingest.camunda7.rest import RestRoad
 
         basic = (self.user, self.password) if self.user else None
         with http.client(self.address, token=self.token or None, basic=basic) as api:

@@ -6,14 +6,14 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from ingest.columns import Column
-from ingest.csv_staging import Staged, stage
-from ingest.dialects import Dialect, dialect_of
-from ingest.event_tables import EventTable
 from ingest.source import Note
 from ingest.sql import literal
-from ingest.table_file import TableFile
-from ingest.text_files import open_text
+from ingest.tables.columns import Column
+from ingest.tables.csv_staging import Staged, stage
+from ingest.tables.dialects import Dialect, dialect_of
+from ingest.tables.event_tables import EventTable
+from ingest.tables.table_file import TableFile
+from ingest.tables.text_files import open_text
 from ingest.workplace import Workplace
 
 

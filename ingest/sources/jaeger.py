@@ -12,11 +12,11 @@ from typing import Annotated, ClassVar
 import polars as pl
 
 from ingest import http
-from ingest.jaeger_api import Answered, Jaeger, windows
-from ingest.otlp_events import Reading, events_of
-from ingest.otlp_formats import spans_of
-from ingest.otlp_limits import limitations_in
-from ingest.otlp_spans import BROKEN
+from ingest.otlp.events import Reading, events_of
+from ingest.otlp.formats import spans_of
+from ingest.otlp.jaeger_api import Answered, Jaeger, windows
+from ingest.otlp.limits import limitations_in
+from ingest.otlp.spans import BROKEN
 from ingest.source import Fetched, Known, Secret, SystemSource
 from miner.errors import InputError, SourceRefusedError
 from miner.eventlog.definitions import Limitation

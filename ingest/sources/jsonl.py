@@ -7,12 +7,12 @@ from typing import Annotated, ClassVar
 
 import duckdb
 
-from ingest.event_tables import EventTable
-from ingest.json_lines import BROKEN, JsonTable, json_table, stage_lines
 from ingest.mapping import Mapping
 from ingest.source import Note
-from ingest.table_file import ROLES, TableFile
-from ingest.text_files import open_text
+from ingest.tables.event_tables import EventTable
+from ingest.tables.json_lines import BROKEN, JsonTable, json_table, stage_lines
+from ingest.tables.table_file import ROLES, TableFile
+from ingest.tables.text_files import open_text
 from ingest.workplace import Workplace
 from miner.errors import LogFormatError
 

@@ -10,10 +10,10 @@ from typing import Annotated, Any, ClassVar
 
 import polars as pl
 
-from ingest.instants import instant_of
 from ingest.mapping import MappingFile
 from ingest.messages import events_of, lines_of, mapping_of, paths_in
 from ingest.source import Fetched, Known, Secret, SystemSource
+from ingest.tables.instants import instant_of
 from miner.errors import InputError, UnknownNameError
 from miner.eventlog.definitions import Limitation
 
@@ -55,7 +55,10 @@ class KafkaTopics(SystemSource):
 
     def fetch(self, known: Known) -> Iterator[Fetched]:
         """Yield the records that are new in pages of lines, see `ingest.messages`."""
-        from ingest import kafka_client, kafka_offsets, kafka_reading, schema_registry
+        from ingest.kafka import client as kafka_client
+        from ingest.kafka import offsets as kafka_offsets
+        from ingest.kafka import reading as kafka_reading
+        from ingest.messages import schema_registry
 
         self._check()
         topics = _listed(self.topics)

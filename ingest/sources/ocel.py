@@ -9,15 +9,15 @@ from typing import Annotated, ClassVar
 
 import duckdb
 
-from ingest.ocel_flatten import FLATTENED, flatten, object_type, select
-from ingest.ocel_json import read_json
-from ingest.ocel_sqlite import read_sqlite
-from ingest.ocel_tables import OcelTables
-from ingest.ocel_xml import read_xml
+from ingest.ocel.flatten import FLATTENED, flatten, object_type, select
+from ingest.ocel.json import read_json
+from ingest.ocel.sqlite import read_sqlite
+from ingest.ocel.tables import OcelTables
+from ingest.ocel.xml import read_xml
 from ingest.source import FileSource, Scan
-from ingest.time_zones import checked_zone
-from ingest.xes_notes import filled
-from ingest.xes_unpack import unpacked
+from ingest.tables.time_zones import checked_zone
+from ingest.xes.notes import filled
+from ingest.xes.unpack import unpacked
 from miner.errors import LogFormatError
 
 

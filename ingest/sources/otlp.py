@@ -12,10 +12,10 @@ from typing import Annotated, ClassVar
 import duckdb
 import polars as pl
 
-from ingest.otlp_events import EVENTS, Reading, prepare
-from ingest.otlp_formats import frames_of
-from ingest.otlp_limits import limitations_of
-from ingest.otlp_spans import SPAN
+from ingest.otlp.events import EVENTS, Reading, prepare
+from ingest.otlp.formats import frames_of
+from ingest.otlp.limits import limitations_of
+from ingest.otlp.spans import SPAN
 from ingest.source import DecodedFile, Scan
 from miner.settings import settings
 

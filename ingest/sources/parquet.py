@@ -7,12 +7,12 @@ from typing import ClassVar
 
 import duckdb
 
-from ingest.columns import Column
-from ingest.event_tables import EventTable, json_object
 from ingest.source import Note
 from ingest.sql import identifier
-from ingest.table_file import TableFile
-from ingest.text_files import existing_file, path_in_sql
+from ingest.tables.columns import Column
+from ingest.tables.event_tables import EventTable, json_object
+from ingest.tables.table_file import TableFile
+from ingest.tables.text_files import existing_file, path_in_sql
 from ingest.workplace import Workplace
 from miner.errors import LogFormatError
 

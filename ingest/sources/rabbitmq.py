@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import polars as pl
 
-from ingest.instants import instant_of
 from ingest.mapping import MappingFile
 from ingest.messages import events_of, lines_of, mapping_of, paths_in
-from ingest.rabbitmq_lines import DIGEST
+from ingest.rabbitmq.lines import DIGEST
 from ingest.source import Fetched, Known, Secret, SystemSource
+from ingest.tables.instants import instant_of
 from miner.errors import InputError
 from miner.eventlog.definitions import Limitation
 
@@ -49,15 +49,15 @@ class RabbitQueue(SystemSource):
 
     def __post_init__(self) -> None:
         """Refuse an address with a password at once, before anything can show it."""
-        from ingest.rabbitmq_client import address_of
+        from ingest.rabbitmq.client import address_of
 
         address_of(self.address, self.user)
 
     def fetch(self, known: Known) -> Iterator[Fetched]:
         """Yield the messages that are new in pages of lines, see `ingest.messages`."""
-        from ingest.rabbitmq_client import address_of, connect
-        from ingest.rabbitmq_reading import Binding, queue_pages
-        from ingest.rabbitmq_streams import Stream, stream_pages
+        from ingest.rabbitmq.client import address_of, connect
+        from ingest.rabbitmq.reading import Binding, queue_pages
+        from ingest.rabbitmq.streams import Stream, stream_pages
 
         self._check()
         address = address_of(self.address, self.user)

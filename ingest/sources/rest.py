@@ -12,10 +12,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 import polars as pl
 
-from ingest.databases_cursor import Position
+from ingest.databases.cursor import Position
 from ingest.mapping import MappingFile
-from ingest.mapping_file import read_document
-from ingest.rest_request import Request, request_of
+from ingest.mapping.file import read_document
+from ingest.rest.request import Request, request_of
 from ingest.source import Fetched, Known, Secret, SystemSource
 from miner.errors import InputError, SourceError
 from miner.eventlog.definitions import Limitation
@@ -41,7 +41,7 @@ class RestApi(SystemSource):
 
     def fetch(self, known: Known) -> Iterator[Fetched]:
         """Yield the records of each page as JSON lines; the cursor moves when all were read."""
-        from ingest.rest_client import pages
+        from ingest.rest.client import pages
 
         request = self._request()
         MappingFile(self.mapping).mapping("request")

@@ -10,8 +10,8 @@ from typing import Annotated, Any, ClassVar
 import polars as pl
 
 from ingest import databases
-from ingest.databases_cursor import OVERLAP_NUMBERS, OVERLAP_SECONDS, Position
-from ingest.databases_errors import shown_address
+from ingest.databases.cursor import OVERLAP_NUMBERS, OVERLAP_SECONDS, Position
+from ingest.databases.errors import shown_address
 from ingest.mapping import MappingFile
 from ingest.source import Fetched, Known, Secret, SystemSource, options_given
 from miner.errors import InputError

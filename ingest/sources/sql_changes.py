@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar
 import polars as pl
 
 from ingest.change_streams import Stream, with_defaults
-from ingest.databases_errors import shown_address
+from ingest.databases.errors import shown_address
 from ingest.mapping import MappingFile
 from ingest.source import Fetched, Known, Secret, SystemSource
 from miner.errors import InputError
@@ -46,11 +46,11 @@ class SqlChanges(SystemSource):
         kind = str.__str__(self.database).split(":")[0].split("+")[0].lower()
         tables = [name.strip() for name in self.tables.split(",") if name.strip()]
         if kind in ("postgresql", "postgres"):
-            from ingest.change_streams_postgres import slot_changes
+            from ingest.change_streams.postgres import slot_changes
 
             return slot_changes(self.database, self.slot, tables, position.get("lsn"), self.page)
         if kind in ("mysql", "mariadb"):
-            from ingest.change_streams_mysql import binlog_changes
+            from ingest.change_streams.mysql import binlog_changes
 
             return binlog_changes(self.database, self.server_id, tables, position, self.page)
         raise InputError(

@@ -12,8 +12,8 @@ from typing import Annotated, Any, ClassVar
 import polars as pl
 
 from ingest.source import Fetched, Known, SystemSource
-from ingest.step_functions_api import Api
-from ingest.step_functions_reading import Reading
+from ingest.step_functions.api import Api
+from ingest.step_functions.reading import Reading
 from miner.eventlog.definitions import Definition, Limitation
 
 
@@ -44,7 +44,7 @@ class StepFunctions(SystemSource):
 
     def decode(self, raw: bytes) -> pl.DataFrame:
         """The events of whole executions."""
-        from ingest.step_functions_history import decode
+        from ingest.step_functions.history import decode
 
         names = (self.human_states or "").split(",")
         return decode(raw, tuple(name.strip() for name in names if name.strip()))

@@ -40,8 +40,8 @@ class Temporal(SystemSource):
         Each piece is lines of JSON, one for a run: its history as the server answered it and, if
         it runs, its description, which alone knows of activities that have not ended.
         """
-        from ingest.temporal_client import Access, Server
-        from ingest.temporal_reading import Position, Reading
+        from ingest.temporal.client import Access, Server
+        from ingest.temporal.reading import Position, Reading
 
         access = Access(
             self.address, self.namespace, self.api_key, self.tls, self.ca, self.certificate,
@@ -55,12 +55,12 @@ class Temporal(SystemSource):
 
     def decode(self, raw: bytes) -> pl.DataFrame:
         """The events in lines that `fetch` yielded."""
-        from ingest.temporal_runs import decode_lines
+        from ingest.temporal.runs import decode_lines
 
         return decode_lines(raw)
 
     def limitations(self, events: pl.DataFrame, raw: bytes) -> tuple[Limitation, ...]:
         """Attempts that the server counted but did not record."""
-        from ingest.temporal_runs import missing_attempts
+        from ingest.temporal.runs import missing_attempts
 
         return tuple(missing_attempts(events, is_open=b'"pending"' in raw))

@@ -14,7 +14,7 @@ from ingest.source import DecodedFile, Scan
 from miner.eventlog.definitions import Limitation
 
 if TYPE_CHECKING:
-    from ingest.temporal_runs import Decoded
+    from ingest.temporal.runs import Decoded
 
 PIECE_EVENTS = 25_000
 """Events of history that are decoded together."""
@@ -43,8 +43,8 @@ class TemporalHistory(DecodedFile):
         return scan
 
     def _pieces(self) -> Iterator[Decoded]:
-        from ingest.temporal_files import histories
-        from ingest.temporal_runs import Histories
+        from ingest.temporal.files import histories
+        from ingest.temporal.runs import Histories
 
         name = Path(self.path).name.split(".")[0]
         gathered = Histories(self.namespace)
@@ -64,7 +64,7 @@ class _Telling(TemporalHistory):
     told: list[Limitation] = field(default_factory=list)
 
     def frames(self) -> Iterator[pl.DataFrame]:
-        from ingest.temporal_runs import hidden, missing_attempts
+        from ingest.temporal.runs import hidden, missing_attempts
 
         for decoded in self._pieces():
             self.told.extend((*hidden(decoded.types), *missing_attempts(decoded.events)))

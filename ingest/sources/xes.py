@@ -10,11 +10,11 @@ from uuid import uuid4
 import duckdb
 
 from ingest.source import FileSource, Scan
-from ingest.time_zones import checked_zone
-from ingest.xes_elements import EVENT, Header, Rows, XesElements
-from ingest.xes_events import EVENT_KEYS, EVENTS, TRACE_KEYS, TRACES, Found, events, traces
-from ingest.xes_notes import filled, notes
-from ingest.xes_xml import parse
+from ingest.tables.time_zones import checked_zone
+from ingest.xes.elements import EVENT, Header, Rows, XesElements
+from ingest.xes.events import EVENT_KEYS, EVENTS, TRACE_KEYS, TRACES, Found, events, traces
+from ingest.xes.notes import filled, notes
+from ingest.xes.xml import parse
 from miner.errors import LogFormatError, UnknownNameError
 from miner.eventlog.schema import BATCH
 

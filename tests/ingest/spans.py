@@ -10,8 +10,8 @@ from typing import Any
 
 import polars as pl
 
-from ingest.otlp_events import Reading, events_of
-from ingest.otlp_json import spans_of_json
+from ingest.otlp.events import Reading, events_of
+from ingest.otlp.json import spans_of_json
 
 START = 1_770_000_000_000_000_000
 """2026-02-02 02:40:00 UTC, in nanoseconds."""

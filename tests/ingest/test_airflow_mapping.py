@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from ingest.airflow_history import decode
+from ingest.airflow.history import decode
 from ingest.load import load
 from ingest.source import Known, Secret
 from ingest.sources.airflow import Airflow

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from ingest.camunda7_xml import elements
+from ingest.camunda7.xml import elements
 from ingest.load import load
 from ingest.source import Known, Secret
 from ingest.sources.camunda7 import Camunda7
@@ -70,10 +70,10 @@ def test_times_in_another_format_are_refused() -> None:
 
 
 def test_a_page_that_comes_again_and_again_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ingest.camunda7_rest.PAGE_CASES", 2)
+    monkeypatch.setattr("ingest.camunda7.rest.PAGE_CASES", 2)
     with pytest.raises(SourceRefusedError, match="same page"):
         _read(_engine([instance("a"), instance("b")]))
-    monkeypatch.setattr("ingest.camunda7_rest.PAGE_ROWS", 1)
+    monkeypatch.setattr("ingest.camunda7.rest.PAGE_ROWS", 1)
     rows = {"activity-instance": [activity("pay", "serviceTask", 1, 2)]}
     with pytest.raises(SourceRefusedError, match="same page"):
         _read(_engine([instance()], **rows))
@@ -91,7 +91,7 @@ def test_what_was_read_before_the_engine_went_away_is_kept(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("ingest.http._wait", lambda _: 0.0)
-    monkeypatch.setattr("ingest.camunda7_rest.PAGE_CASES", 1)
+    monkeypatch.setattr("ingest.camunda7.rest.PAGE_CASES", 1)
     good = _engine([instance()], **{"activity-instance": [activity("pay", "serviceTask", 1, 2)]})
     asked = []
 

@@ -9,8 +9,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from ingest.camunda7_mapping import events_of
-from ingest.camunda7_rows import part
+from ingest.camunda7.mapping import events_of
+from ingest.camunda7.rows import part
 from miner.errors import SourceRefusedError
 
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from ingest.column_names import is_object_key, normalised
-from ingest.columns import Column, Roles, roles_of
+from ingest.tables.column_names import is_object_key, normalised
+from ingest.tables.columns import Column, Roles, roles_of
 from miner.errors import InputError, UnknownNameError
 
 ROWS = 60

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from ingest.mapping import Mapping, MappingFile, hardened
-from ingest.mapping_file import parse_document
+from ingest.mapping.file import parse_document
 from ingest.source import FileSource
 from ingest.sources.csv import CsvFile
 from ingest.sources.jsonl import JsonLinesFile

@@ -6,7 +6,7 @@ import json
 from datetime import datetime
 
 from ingest.mapping import Mapping
-from ingest.mapping_file import NEEDED, SETTINGS, TABLES, VALUES, parse_document
+from ingest.mapping.file import NEEDED, SETTINGS, TABLES, VALUES, parse_document
 from tests.conftest import ROOT
 
 PAGE = (ROOT / "docs" / "sources" / "mapping.md").read_text(encoding="utf-8")

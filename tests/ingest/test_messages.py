@@ -133,7 +133,7 @@ def test_avro_by_a_schema_file_is_read_also_in_the_envelope_for_single_objects(
     import fastavro
 
     from ingest.messages import schema_line
-    from ingest.schema_registry import OF_FILE
+    from ingest.messages.schema_registry import OF_FILE
 
     fields = [{"name": name, "type": "string"} for name in ("order", "status", "at")]
     schema = {"type": "record", "name": "Order", "fields": fields}
@@ -185,7 +185,7 @@ def brokers_of(producer: Any) -> str:
 def test_offsets_of_all_partitions_go_on_where_a_page_ended(
     mock_cluster: Any, mapping: MappingFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingest.kafka_offsets.ASIDE", 0.1)  # it knows no administrators
+    monkeypatch.setattr("ingest.kafka.offsets.ASIDE", 0.1)  # it knows no administrators
     for i in range(400):
         mock_cluster.produce("orders", paid(amount=i), key=str(i), headers={"n": str(i)})
     mock_cluster.flush()
@@ -203,7 +203,7 @@ def test_brokers_that_go_away_in_the_middle_end_with_what_was_read(
 ) -> None:
     from confluent_kafka import Producer
 
-    monkeypatch.setattr("ingest.kafka_offsets.ASIDE", 0.1)
+    monkeypatch.setattr("ingest.kafka.offsets.ASIDE", 0.1)
     producer = Producer({"test.mock.num.brokers": 1, "log_level": 0})
     for i in range(20_000):
         producer.produce("orders", paid(text="x" * 4000, amount=i))

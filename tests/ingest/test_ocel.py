@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from ingest import ocel_json
+from ingest.ocel import json as ocel_json
 from miner.errors import InputError, LogFormatError, UnknownNameError
 from tests.ingest.ocel_logs import EVENTS, OBJECTS, as_json, as_sqlite, as_xml, log, read
 

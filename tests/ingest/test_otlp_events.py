@@ -8,8 +8,8 @@ from datetime import datetime
 import polars as pl
 import pytest
 
-from ingest.otlp_events import Reading
-from ingest.otlp_limits import limitations_in
+from ingest.otlp.events import Reading
+from ingest.otlp.limits import limitations_in
 from tests.ingest.spans import attributes, ends, events, span
 
 

@@ -11,8 +11,8 @@ import polars as pl
 import pytest
 
 from ingest.load import load
-from ingest.otlp_formats import spans_of
-from ingest.otlp_spans import SPAN
+from ingest.otlp.formats import spans_of
+from ingest.otlp.spans import SPAN
 from ingest.sources.otlp import OtlpFile
 from miner.errors import LogFormatError
 from miner.eventlog.store import EventStore

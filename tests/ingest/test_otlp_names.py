@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ingest.otlp_names import activity_of, workflow_of
+from ingest.otlp.names import activity_of, workflow_of
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from ingest import otlp_archive
 from ingest.load import load
-from ingest.otlp_archive import Archive
-from ingest.otlp_events import Reading
-from ingest.otlp_received import Received
-from ingest.otlp_spool import JSON, Spool, SpoolFullError
+from ingest.otlp import archive as otlp_archive
+from ingest.otlp.archive import Archive
+from ingest.otlp.events import Reading
+from ingest.otlp.received import Received
+from ingest.otlp.spool import JSON, Spool, SpoolFullError
 from ingest.restore import restore
 from ingest.source import Known
 from miner.errors import InputError

@@ -10,17 +10,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-
-from ingest.load import load
-from ingest.source import Known
-from ingest.sources.step_functions import StepFunctions
-from ingest.step_functions_history import decode
-from ingest.step_functions_lines import event_line
-from miner.errors import SourceError, SourceRefusedError, SourceUnavailableError
-from miner.eventlog.store import EventStore
-from tests.commands import answer
-from tests.ingest.local_server import Answer
-from tests.ingest.step_functions_api import (
+from tests.ingest.step_functions.api import (
     PLACE,
     REGION,
     ROOT_TEXT,
@@ -33,6 +23,16 @@ from tests.ingest.step_functions_api import (
     serving,
     waited,
 )
+
+from ingest.load import load
+from ingest.source import Known
+from ingest.sources.step_functions import StepFunctions
+from ingest.step_functions.history import decode
+from ingest.step_functions.lines import event_line
+from miner.errors import SourceError, SourceRefusedError, SourceUnavailableError
+from miner.eventlog.store import EventStore
+from tests.commands import answer
+from tests.ingest.local_server import Answer
 
 NOW = float(int(time.time())) - 600
 ENDS = ("complete", "fail", "timeout", "cancel")
@@ -300,7 +300,7 @@ def test_a_pass_that_was_interrupted_goes_on_below_where_it_stopped(
     account: tuple[Account, StepFunctions], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     states, source = account
-    monkeypatch.setattr("ingest.step_functions_reading.EVENTS_PER_PIECE", 1)
+    monkeypatch.setattr("ingest.step_functions.reading.EVENTS_PER_PIECE", 1)
     for number in range(5):
         states.add(f"e{number}", waited(NOW - 3600 * (5 - number)), "SUCCEEDED")
     pieces = source.fetch(Known())
@@ -334,7 +334,7 @@ def test_what_goes_wrong_is_said_in_a_sentence(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     states, source = account
-    monkeypatch.setattr("ingest.step_functions_api.TRIES", 1)
+    monkeypatch.setattr("ingest.step_functions.api.TRIES", 1)
     states.fault = lambda action, asked: fault
     with pytest.raises(error, match=says) as caught:
         list(source.read())
@@ -359,7 +359,7 @@ def test_a_page_that_comes_twice_is_refused_and_what_was_read_is_kept(
 
 
 def test_a_system_that_is_away_is_said_to_be_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ingest.step_functions_api.TRIES", 1)
+    monkeypatch.setattr("ingest.step_functions.api.TRIES", 1)
     with pytest.raises(SourceUnavailableError, match="does not answer"):
         list(StepFunctions(REGION, "http://127.0.0.1:9").read())
 

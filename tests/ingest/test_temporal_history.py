@@ -13,10 +13,10 @@ import pytest
 
 from ingest.load import load
 from ingest.sources.temporal_history import TemporalHistory
-from ingest.temporal_fields import FIELDS, SILENT, SPANS
-from ingest.temporal_files import histories
-from ingest.temporal_json import type_name
-from ingest.temporal_runs import decode_objects, hidden
+from ingest.temporal.fields import FIELDS, SILENT, SPANS
+from ingest.temporal.files import histories
+from ingest.temporal.json import type_name
+from ingest.temporal.runs import decode_objects, hidden
 from miner.errors import LogFormatError
 from miner.eventlog.store import EventStore
 from tests.commands import answer, run

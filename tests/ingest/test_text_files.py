@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from ingest import text_files, unpack
+from ingest import unpack
 from ingest.sources.csv import CsvFile
+from ingest.tables import text_files
 from miner.errors import InputError, LogFormatError, UnknownNameError
 from tests.ingest.reading import file, opened, read, refusal, rejected, triples
 

@@ -11,8 +11,9 @@ import polars as pl
 import psutil  # type: ignore[import-untyped]
 import pytest
 
-from ingest import unpack, xes_xml
+from ingest import unpack
 from ingest.sources.xes import XesFile
+from ingest.xes import xml as xes_xml
 from miner.errors import LogFormatError
 
 BODY = (

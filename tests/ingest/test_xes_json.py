@@ -6,7 +6,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.xes_json import mistyped, nested_json, scalar, scalar_json
+from ingest.xes.json import mistyped, nested_json, scalar, scalar_json
 
 KIND = st.sampled_from(["string", "date", "int", "float", "boolean", "id", "decimal"])
 NUMBERS = st.from_regex(

@@ -17,7 +17,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from ingest import camunda7_rest, camunda7_sql, paging
+from ingest import paging
+from ingest.camunda7 import rest as camunda7_rest
+from ingest.camunda7 import sql as camunda7_sql
 from ingest.load import load
 from ingest.source import Known, Secret
 from ingest.sources.camunda7 import Camunda7

@@ -135,7 +135,7 @@ def test_a_load_that_is_killed_and_run_again_holds_the_same(
     for each in (name, calm_name):
         broker.queue(each, **more)
         broker.write(each, told(0, 400))
-    monkeypatch.setattr("ingest.rabbitmq_reading.PAGE", 300)
+    monkeypatch.setattr("ingest.rabbitmq.reading.PAGE", 300)
     options: dict[str, Any] = {
         "address": broker.rabbit.address,
         "mapping": mapping,

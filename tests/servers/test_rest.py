@@ -126,7 +126,7 @@ def test_what_may_go_away_is_tried_again(api: Api, tmp_path: Path) -> None:
 def test_a_system_that_stays_away_is_told_from_one_that_refuses(
     api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingest.rest_client.TRIES", 2)
+    monkeypatch.setattr("ingest.rest.client.TRIES", 2)
     mapping = mapped(tmp_path, api)
     for code, kind in (
         (500, SourceUnavailableError),

@@ -58,7 +58,7 @@ def test_changes_are_followed_without_missing_one(
     place: Place, plugin: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if plugin == "test_decoding":
-        monkeypatch.setattr("ingest.change_streams_postgres.PLUGINS", (plugin,))
+        monkeypatch.setattr("ingest.change_streams.postgres.PLUGINS", (plugin,))
     orders(place)
     name = place.url.split("/")[-1]
     tables = f"{name}.orders" if place.quote == "`" else "public.orders"

@@ -17,7 +17,7 @@ import pytest
 from ingest.load import load
 from ingest.source import Known, Secret
 from ingest.sources.temporal import Temporal
-from ingest.temporal_client import Access, _error
+from ingest.temporal.client import Access, _error
 from miner.errors import SourceRefusedError, SourceUnavailableError
 from miner.eventlog.store import EventStore
 from tests.commands import run

@@ -1,0 +1,1 @@
+"""Apache Airflow: how its records become events."""

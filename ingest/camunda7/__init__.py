@@ -1,0 +1,1 @@
+"""Camunda 7, Operaton, CIB seven: how its records become events."""

@@ -1,0 +1,1 @@
+"""Apache Kafka: how its records become events."""

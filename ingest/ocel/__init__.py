@@ -1,0 +1,1 @@
+"""OCEL: how its records become events."""

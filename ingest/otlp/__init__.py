@@ -1,0 +1,1 @@
+"""OpenTelemetry and Jaeger: how its records become events."""

@@ -1,0 +1,1 @@
+"""RabbitMQ: how its records become events."""

@@ -1,0 +1,1 @@
+"""JSON APIs: how its records become events."""

@@ -1,0 +1,1 @@
+"""AWS Step Functions: how its records become events."""

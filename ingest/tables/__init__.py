@@ -1,0 +1,1 @@
+"""Tables of events in files: how its records become events."""

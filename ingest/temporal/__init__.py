@@ -1,0 +1,1 @@
+"""Temporal: how its records become events."""

@@ -1,0 +1,1 @@
+"""XES: how its records become events."""
