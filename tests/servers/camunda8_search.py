@@ -1,9 +1,8 @@
 """What Camunda 8.9 would answer to searches, kept up to date from what a real broker exports.
 
-The search interface of Camunda 8.9 needs parts of its distribution that no public repository has.
-The engine under it is real: the items here are made of its exported records alone, as Camunda's own
-exporters make them (one row per job with its last state, and so on). That requests and answers have
-the right shape is checked against Camunda's own client in `camunda8_contract.py`.
+Maven Central has no Camunda with searches. The engine is real: the items are made of its exported
+records alone, as Camunda's own exporters make them (a row per job with its last state, and so on).
+`camunda8_contract.py` holds requests and answers against Camunda's own client.
 """
 
 from __future__ import annotations
@@ -72,10 +71,9 @@ class Search:
         first = int(base64.b64decode(page["after"])) if "after" in page else 0
         chosen = hits[first : first + page.get("limit", 100)]
         end = base64.b64encode(str(first + len(chosen)).encode()).decode() if chosen else None
-        start = base64.b64encode(str(first).encode()).decode() if chosen else None
-        told = {"totalItems": len(hits), "hasMoreTotalItems": False}
         shown = [{key: item[key] for key in item if key != "resource"} for item in chosen]
-        return {"items": shown, "page": {**told, "startCursor": start, "endCursor": end}}
+        told = {"totalItems": len(hits), "hasMoreTotalItems": False, "startCursor": None}
+        return {"items": shown, "page": {**told, "endCursor": end}}
 
 
 @contextmanager
@@ -110,14 +108,12 @@ def searchable(exported: Path) -> Iterator[Search]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     search.address = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield search
     finally:
         server.shutdown()
         server.server_close()
-        thread.join()
 
 
 def records(exported: Path) -> list[Item]:
@@ -154,8 +150,8 @@ def _is(value: Any, wanted: Any) -> bool:
 
 
 def _at(record: Item) -> str:
-    instant = datetime.fromtimestamp(record["timestamp"] / 1000, UTC)
-    return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    at = datetime.fromtimestamp(record["timestamp"] / 1000, UTC)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _key(value: Any) -> str | None:
@@ -342,10 +338,9 @@ def _operation(items: dict[Any, Item], record: Item, _: Names) -> None:
     operation = _OPERATIONS.get((kind, record["intent"]))
     if operation is None:
         return
-    empty = dict.fromkeys(_AUDIT_NULLS)
     key = str(record["partitionId"] * 10**12 + record["position"])
     items[key] = {
-        **empty,
+        **dict.fromkeys(_AUDIT_NULLS),
         "auditLogKey": key,
         "entityKey": str(record["key"]),
         "entityType": kind.removesuffix("_MODIFICATION").removesuffix("_MIGRATION"),
