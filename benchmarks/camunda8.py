@@ -8,7 +8,8 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.decoding import Recorded
-from ingest import camunda8_events, zeebe_decoding
+from ingest.camunda8 import events as camunda8_events
+from ingest.zeebe import decoding as zeebe_decoding
 
 RECORDING = Path(__file__).parent.parent / "tests" / "ingest" / "recorded" / "zeebe_orders.jsonl.gz"
 _KEY = re.compile(rb"\b(?:2251799813|4503599627)\d{6}\b")

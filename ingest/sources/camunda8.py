@@ -10,8 +10,11 @@ from typing import Annotated, Any, ClassVar
 
 import polars as pl
 
-from ingest import camunda8_events, camunda8_limits, camunda8_login, http
-from ingest.camunda8_pages import AUDITED, RUNS, Cluster
+from ingest import http
+from ingest.camunda8 import events as camunda8_events
+from ingest.camunda8 import limits as camunda8_limits
+from ingest.camunda8 import login as camunda8_login
+from ingest.camunda8.pages import AUDITED, RUNS, Cluster
 from ingest.source import OVERLAP, Fetched, Known, Secret, SystemSource
 from miner.eventlog.definitions import Definition, Limitation
 

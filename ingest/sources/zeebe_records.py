@@ -10,9 +10,9 @@ from typing import ClassVar
 import polars as pl
 
 from ingest.source import DecodedFile
-from ingest.zeebe_decoding import decoded
-from ingest.zeebe_lines import lines, pieces
-from ingest.zeebe_models import Model, models_in
+from ingest.zeebe.decoding import decoded
+from ingest.zeebe.lines import lines, pieces
+from ingest.zeebe.models import Model, models_in
 from miner.errors import LogFormatError
 from miner.eventlog.definitions import Definition
 

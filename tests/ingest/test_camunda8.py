@@ -15,8 +15,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from ingest import camunda8_events, camunda8_limits, camunda8_pages
 from ingest import http as requests
+from ingest.camunda8 import events as camunda8_events
+from ingest.camunda8 import limits as camunda8_limits
+from ingest.camunda8 import pages as camunda8_pages
 from ingest.load import load
 from ingest.source import Known, Secret
 from ingest.sources.camunda8 import Camunda8

@@ -11,10 +11,11 @@ from typing import Any
 import polars as pl
 import pytest
 
-from ingest import zeebe_decoding, zeebe_lines
 from ingest.load import load
 from ingest.sources.zeebe_records import ZeebeRecords
-from ingest.zeebe_models import models_in
+from ingest.zeebe import decoding as zeebe_decoding
+from ingest.zeebe import lines as zeebe_lines
+from ingest.zeebe.models import models_in
 from miner.errors import InputError, LogFormatError
 from miner.eventlog.frames import with_all_columns
 from miner.eventlog.store import EventStore

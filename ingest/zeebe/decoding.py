@@ -9,8 +9,10 @@ from contextlib import closing
 import duckdb
 import polars as pl
 
-from ingest import zeebe_events, zeebe_lines, zeebe_models
-from ingest.zeebe_models import Model
+from ingest.zeebe import events as zeebe_events
+from ingest.zeebe import lines as zeebe_lines
+from ingest.zeebe import models as zeebe_models
+from ingest.zeebe.models import Model
 from miner.eventlog.frames import with_all_columns
 from miner.eventlog.schema import BATCH
 

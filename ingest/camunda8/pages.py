@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ingest.http import Client
-from ingest.zeebe_models import Model, names
+from ingest.zeebe.models import Model, names
 from miner.errors import SourceRefusedError
 
 RUNS = 100

@@ -7,8 +7,8 @@ from contextlib import closing
 import duckdb
 import polars as pl
 
-from ingest.zeebe_events import USER_TASK_JOB
-from ingest.zeebe_lines import BEGINS, SEEN, lines, parsed
+from ingest.zeebe.events import USER_TASK_JOB
+from ingest.zeebe.lines import BEGINS, SEEN, lines, parsed
 from miner.eventlog.frames import with_all_columns
 from miner.eventlog.schema import BATCH
 

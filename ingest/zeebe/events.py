@@ -5,8 +5,8 @@ from __future__ import annotations
 import duckdb
 import polars as pl
 
-from ingest.zeebe_lines import BEGINS, SEEN
-from ingest.zeebe_transitions import ENDED, JOB_STEP, TRANSITION
+from ingest.zeebe.lines import BEGINS, SEEN
+from ingest.zeebe.transitions import ENDED, JOB_STEP, TRANSITION
 
 USER_TASK_JOB = "io.camunda.zeebe:userTask"
 """The type of the jobs that stood for user tasks before these became records of their own."""

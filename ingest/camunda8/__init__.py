@@ -1,0 +1,1 @@
+"""Camunda 8: how its records become events."""

@@ -1,0 +1,1 @@
+"""Zeebe: how its records become events."""
