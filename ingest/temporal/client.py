@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -41,20 +42,26 @@ class Server:
     def __init__(self, access: Access) -> None:
         self.access = access
         self._loop = asyncio.new_event_loop()
+        # A thread of its own: whoever calls may have a loop running, as notebooks do.
+        self._thread = ThreadPoolExecutor(1)
         self._service: Any = None
 
     def __enter__(self) -> Server:
         try:
             with _translated(self.access):
-                client = self._loop.run_until_complete(_connected(self.access))
+                client = self._finished(_connected(self.access))
                 self._service = client.workflow_service
         except BaseException:
-            self._loop.close()
+            self.__exit__()
             raise
         return self
 
     def __exit__(self, *exc: object) -> None:
+        self._thread.shutdown()
         self._loop.close()
+
+    def _finished(self, awaited: Coroutine[Any, Any, T]) -> T:
+        return self._thread.submit(self._loop.run_until_complete, awaited).result()
 
     def executions(self, query: str, most: int | None = None) -> Iterator[Any]:
         """The `WorkflowExecutionInfo`s that meet a query, in the server's order."""
@@ -121,7 +128,7 @@ class Server:
             return await call(request, retry=True, timeout=TIMEOUT)
 
         with _translated(self.access):
-            return self._loop.run_until_complete(asked())
+            return self._finished(asked())
 
     def _each(
         self, runs: Sequence[tuple[str, str]], call: Callable[[str, str], Awaitable[T]]
@@ -142,7 +149,7 @@ class Server:
             return await asyncio.gather(*(one(limit, *run) for run in runs))
 
         with _translated(self.access):
-            return self._loop.run_until_complete(all_of_them())
+            return self._finished(all_of_them())
 
 
 async def _connected(access: Access) -> Any:

@@ -244,7 +244,14 @@ def _mined(
     match algorithm:
         case "inductive":
             kept = frequent_paths(paths, noise)
-            tree = pm4py_bridge.inductive_tree_of_paths(kept, seconds=seconds)
+            try:
+                tree = pm4py_bridge.inductive_tree_of_paths(kept, seconds=seconds)
+            except IndexError:
+                # pm4py's miner of paths fails on some graphs of few paths, where a part that it
+                # splits off has none; the variants of so small a log are soon mined.
+                tree = pm4py_bridge.inductive_tree_of_variants(
+                    variants, noise=noise, seconds=seconds
+                )
             return model_of_tree(name, tree_of(tree))
         case "inductive-variants":
             tree = pm4py_bridge.inductive_tree_of_variants(variants, noise=noise, seconds=seconds)

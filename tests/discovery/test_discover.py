@@ -263,3 +263,8 @@ for algorithm in ALGORITHMS:
 """
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (found.stdout, found.stderr) == ("", "")
+
+
+def test_a_graph_on_which_the_miner_of_paths_fails_still_gives_a_model() -> None:
+    found = found_in({"ad": 1, "aba": 1, "dab": 1}, algorithm="inductive")
+    assert found.fitness == 1.0

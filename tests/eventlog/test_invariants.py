@@ -156,7 +156,7 @@ def test_the_audit_trail_and_the_landing_are_verified_too(
 
 def test_repair_says_that_a_load_was_interrupted(store: EventStore) -> None:
     with store.write() as writer:
-        writer.connection.execute("update load set finished = false")
+        writer.connection.execute("update load set finished = false, fingerprint = 'f'")
     assert repair(store) == ["A load was interrupted; run it again to finish it."]
 
 

@@ -10,7 +10,17 @@ from typing import Any
 
 import polars as pl
 import pytest
-from tests.ingest.step_functions.api import (
+
+from ingest.load import load
+from ingest.source import Known
+from ingest.sources.step_functions import StepFunctions
+from ingest.step_functions.history import decode
+from ingest.step_functions.lines import event_line
+from miner.errors import SourceError, SourceRefusedError, SourceUnavailableError
+from miner.eventlog.store import EventStore
+from tests.commands import answer
+from tests.ingest.local_server import Answer
+from tests.ingest.step_functions_api import (
     PLACE,
     REGION,
     ROOT_TEXT,
@@ -23,16 +33,6 @@ from tests.ingest.step_functions.api import (
     serving,
     waited,
 )
-
-from ingest.load import load
-from ingest.source import Known
-from ingest.sources.step_functions import StepFunctions
-from ingest.step_functions.history import decode
-from ingest.step_functions.lines import event_line
-from miner.errors import SourceError, SourceRefusedError, SourceUnavailableError
-from miner.eventlog.store import EventStore
-from tests.commands import answer
-from tests.ingest.local_server import Answer
 
 NOW = float(int(time.time())) - 600
 ENDS = ("complete", "fail", "timeout", "cancel")

@@ -146,7 +146,7 @@ def killed_while_loading(store: Path, after: int, *command: str) -> None:
     It may be done before it is killed if there is not that much to load; that is an error.
     """
     code = (
-        "from ingest import paging, rabbitmq_reading\n"
+        "from ingest import paging; from ingest.rabbitmq import reading as rabbitmq_reading\n"
         "paging.PAGE_EVENTS, paging.MOST_HELD, rabbitmq_reading.PAGE = 500, 1, 300\n"
         "from miner.__main__ import main; main()"
     )

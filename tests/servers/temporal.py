@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 from tests.servers.install import free_port, go_install, run, running
 
+T = TypeVar("T")
 VERSION = "1.5.1"
 """The newest that `go install` builds; the server in it is 1.29.1."""
 
@@ -57,3 +61,9 @@ def serve(port: int | None = None) -> Iterator[TemporalServer]:
             yield server
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def finished(work: Coroutine[Any, Any, T]) -> T:
+    """What a coroutine returns, run in a thread of its own: this one may have a loop running."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()

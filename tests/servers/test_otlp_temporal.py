@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +15,7 @@ from temporalio.worker import Worker
 
 from tests.commands import answer
 from tests.servers.receiver import receiving, tracer
-from tests.servers.temporal import TemporalServer, serve
+from tests.servers.temporal import TemporalServer, finished, serve
 
 pytestmark = [pytest.mark.server, pytest.mark.xdist_group("temporal")]
 
@@ -73,7 +72,7 @@ def test_workflows_are_cases_and_attempts_are_counted(
 ) -> None:
     with receiving(tmp_path, "--workflow", "root") as receiver:
         with tracer(receiver, "orders") as spans:
-            asyncio.run(work(temporal.address, TracingInterceptor(tracer=spans)))
+            finished(work(temporal.address, TracingInterceptor(tracer=spans)))
         assert receiver.end() == 0
     processes = {row["process"]: row for row in answer(tmp_path, "processes")}
     assert set(processes) == {"Order", "Ship"}

@@ -245,7 +245,7 @@ def test_dead_letters_are_the_attempts_that_failed(
 def test_a_connection_that_is_lost_keeps_what_was_read_and_gets_the_rest_again(
     broker: Broker, queue: RabbitQueue, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name_of_limit in ("rabbitmq_reading.PAGE", "rabbitmq_reading.HELD", "paging.PAGE_EVENTS"):
+    for name_of_limit in ("rabbitmq.reading.PAGE", "rabbitmq.reading.HELD", "paging.PAGE_EVENTS"):
         monkeypatch.setattr(f"ingest.{name_of_limit}", 50)
     decode = RabbitQueue.decode
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Coroutine, Iterator
 from datetime import timedelta
@@ -21,7 +20,7 @@ from miner.eventlog.store import EventStore
 from tests.commands import answer, run
 from tests.ingest.contract import keeps_the_contract
 from tests.servers import temporal_work as work
-from tests.servers.temporal import TemporalServer, serve
+from tests.servers.temporal import TemporalServer, finished, serve
 from tests.servers.temporal_shop import (
     ENDPOINT,
     QUIET,
@@ -43,7 +42,7 @@ def server() -> Iterator[TemporalServer]:
     with serve() as running:
         create = ["operator", "nexus", "endpoint", "create", "--name", ENDPOINT]
         running.operate(*create, "--target-namespace", "default", "--target-task-queue", work.QUEUE)
-        asyncio.run(shop(running))
+        finished(shop(running))
         yield running
 
 
@@ -186,7 +185,7 @@ def test_an_operators_reset_is_an_intervention_and_doubles_nothing(
         await listed(client, "mended", 1)
         return (await client.get_workflow_handle("mended").describe()).run_id or ""
 
-    first = asyncio.run(failing())
+    first = finished(failing())
     load(source, store, process="temporal")
     assert answer(tmp_path, "summary", "Payment")["failed_cases"] == 1
     reset = ["workflow", "reset", "--workflow-id", "mended", "--run-id", first]
@@ -201,7 +200,7 @@ def test_an_operators_reset_is_an_intervention_and_doubles_nothing(
                 await client.get_workflow_handle("mended").result()
         await listed(client, "mended", 2)
 
-    asyncio.run(finishing())
+    finished(finishing())
     load(source, store, process="temporal")
     summary = answer(tmp_path, "summary", "Payment")
     assert (summary["cases"], summary["open_cases"], summary["failed_cases"]) == (1, 0, 1)
@@ -231,7 +230,7 @@ def test_attempts_of_open_workflows_are_read_while_they_happen(
             await until(lambda: _attempted(handle, number))
 
     for attempts in (3, 6):
-        asyncio.run(until_attempt(attempts))
+        finished(until_attempt(attempts))
         loaded = load(source, store, process="temporal")
         (found,) = failures(tmp_path, "Stuck").values()
         assert found == (attempts, attempts, attempts - 1, "OutOfStock")
@@ -280,13 +279,13 @@ def test_what_happens_later_is_exactly_what_comes(server: TemporalServer, tmp_pa
             await client.get_workflow_handle(name).result()
         await listed(client, name, 1)
 
-    asyncio.run(begin("later-1"))
+    finished(begin("later-1"))
     assert load(source, store, process="temporal").counts.new == 1 + 3  # started, reserve
-    asyncio.run(end("later-1"))
-    asyncio.run(begin("later-2"))
+    finished(end("later-1"))
+    finished(begin("later-2"))
     counts = load(source, store, process="temporal").counts
     assert (counts.new, counts.corrected) == (1 + 3 + 1 + 4, 0)  # signal, ship, completed; later-2
-    asyncio.run(end("later-2"))
+    finished(end("later-2"))
     assert load(source, store, process="temporal").counts.new == 1 + 3 + 1
     assert answer(tmp_path, "summary", "Order")["open_cases"] == 0
 
@@ -302,4 +301,4 @@ def _runs(server: TemporalServer, query: str) -> list[tuple[str, str]]:
         return [(each.run_id, each.id) async for each in client.list_workflows(query)]
 
     run_now: Coroutine[Any, Any, list[tuple[str, str]]] = listed()
-    return asyncio.run(run_now)
+    return finished(run_now)

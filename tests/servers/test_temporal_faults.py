@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 import subprocess
@@ -23,7 +22,7 @@ from miner.eventlog.store import EventStore
 from tests.commands import run
 from tests.conftest import ROOT
 from tests.servers import temporal_work as work
-from tests.servers.temporal import TemporalServer, serve
+from tests.servers.temporal import TemporalServer, finished, serve
 from tests.servers.temporal_shop import (
     ENDPOINT,
     QUIET,
@@ -46,7 +45,7 @@ def server() -> Iterator[TemporalServer]:
     with serve() as running:
         create = ["operator", "nexus", "endpoint", "create", "--name", ENDPOINT]
         running.operate(*create, "--target-namespace", "default", "--target-task-queue", work.QUEUE)
-        asyncio.run(shop(running))
+        finished(shop(running))
         yield running
 
 
@@ -117,7 +116,7 @@ def test_a_server_that_is_away_ends_a_load_with_exit_code_4(tmp_path: Path) -> N
 
 def test_a_server_that_ends_while_it_is_read_leaves_what_was_good(tmp_path: Path) -> None:
     with serve() as mortal:
-        asyncio.run(_countdowns(mortal))
+        finished(_countdowns(mortal))
         source = Temporal(mortal.address, overlap=1)
         pages = source.pages(Known())
         read = [next(pages) for _ in range(2)]
@@ -165,7 +164,7 @@ def test_what_retention_took_away_is_told(server: TemporalServer) -> None:
 
         await until(one_is_left)
 
-    asyncio.run(forgotten())
+    finished(forgotten())
     source = Temporal(server.address, query="WorkflowId = 'forgotten'", overlap=1)
     said = [each for page in source.pages(Known()) for each in page.limitations]
     told = {each.text: each.events for each in said if each.kind == "retention"}
