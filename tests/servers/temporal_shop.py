@@ -89,11 +89,11 @@ async def counted(client: Client, query: str, least: int) -> bool:
 
 
 async def until(holds: Callable[[], Awaitable[bool]]) -> None:
-    for _ in range(200):
+    for _ in range(600):
         if await holds():
             return
         await asyncio.sleep(0.1)
-    raise AssertionError("it did not come to pass in 20 seconds")
+    raise AssertionError("it did not come to pass in a minute")
 
 
 def failures(folder: Path, process: str) -> dict[str, tuple[Any, ...]]:
