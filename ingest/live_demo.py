@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ingest.sources.temporal import Temporal
 from ingest.sync import Configured, rounds
-from miner.errors import InputError, MinerError, SourceUnavailableError
+from miner.errors import InputError, MinerError, MissingPackageError, SourceUnavailableError
 from miner.eventlog.store import EventStore
 
 VERSION = "1.5.1"
@@ -88,9 +88,7 @@ def live(store: EventStore, tell: Tell) -> Iterator[Live]:
     Raises InputError when the package or the server is missing and cannot be built.
     """
     if find_spec("temporalio") is None:
-        raise InputError(
-            "The live demo needs the package temporalio.", hint="pip install 'procession[live]'"
-        )
+        raise MissingPackageError("The live demo", "temporalio", "live")
     program, port = server_program(tell), _free_port()
     shop = subprocess.Popen(
         [sys.executable, "-m", "sample_logs.live", str(program), str(port)],

@@ -4,6 +4,7 @@
   x InputError                 correct the data or the command, then run again
     + LogFormatError             the file or its events do not form an event log
     + UnknownNameError           no such process, source, option, column or activity
+    + MissingPackageError        what was asked for needs a package that is not installed
   x StoreError                 the event store cannot serve this now
     + StoreLockedError           another process is writing: wait
     + StoreCorruptError          the store does not pass its own checks: recover
@@ -50,6 +51,14 @@ class UnknownNameError(InputError):
             more = f" and {len(known) - len(shown)} more" if len(known) > len(shown) else ""
             hint = f"Known: {', '.join(shown)}{more}." if shown else f"There is no {kind} yet."
         super().__init__(f"There is no {kind} named {name!r}.", hint=hint)
+
+
+class MissingPackageError(InputError):
+    """A package that is only installed with an extra of this one."""
+
+    def __init__(self, doing: str, package: str, extra: str, *, instead: str = "") -> None:
+        hint = f"Install it: pip install 'procession[{extra}]'{instead}."
+        super().__init__(f"{doing} needs the package {package}.", hint=hint)
 
 
 class StoreError(MinerError):

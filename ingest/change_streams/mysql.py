@@ -12,7 +12,7 @@ from ingest.change_streams import Changes, Stream
 from ingest.databases import CONNECT_SECONDS, connected
 from ingest.databases.errors import translated
 from ingest.source import Secret
-from miner.errors import InputError, SourceRefusedError
+from miner.errors import MissingPackageError, SourceRefusedError
 
 INSTANTS = (7, 17)
 """Types of columns TIMESTAMP."""
@@ -28,10 +28,7 @@ def binlog_changes(
         from pymysqlreplication.event import QueryEvent, XidEvent
         from pymysqlreplication.row_event import DeleteRowsEvent, UpdateRowsEvent, WriteRowsEvent
     except ImportError as error:
-        raise InputError(
-            "Following MySQL needs the package mysql-replication.",
-            hint="Install it: pip install 'procession[sql]'",
-        ) from error
+        raise MissingPackageError("Following MySQL", "mysql-replication", "sql") from error
     address = str.__str__(url)
     file, place = _start(url, after)
     with translated(address):

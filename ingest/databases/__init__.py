@@ -22,7 +22,7 @@ from ingest.databases.errors import failure, translated
 from ingest.databases.frames import distinct, from_arrow, from_rows, is_known
 from ingest.databases.queries import PARAMETER, numbered, one_statement, only_known
 from ingest.sql import identifier
-from miner.errors import InputError, SourceRefusedError, SourceUnavailableError
+from miner.errors import InputError, MissingPackageError, SourceRefusedError, SourceUnavailableError
 
 if TYPE_CHECKING:
     from adbc_driver_manager.dbapi import Connection as AdbcConnection
@@ -336,10 +336,7 @@ def _imported(module: str, package: str, extra: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise InputError(
-            f"Reading this database needs the package {package}.",
-            hint=f"Install it: pip install 'procession[{extra}]'",
-        ) from error
+        raise MissingPackageError("Reading this database", package, extra) from error
 
 
 def _connected(connect: Any, url: str) -> Any:

@@ -10,7 +10,13 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from miner.errors import InputError, SourceError, SourceRefusedError, SourceUnavailableError
+from miner.errors import (
+    InputError,
+    MissingPackageError,
+    SourceError,
+    SourceRefusedError,
+    SourceUnavailableError,
+)
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, KafkaError, Message
@@ -139,10 +145,7 @@ def brokers(address: str, settings: dict[str, Any], timeout: float) -> Iterator[
         from confluent_kafka import Consumer, KafkaException
         from confluent_kafka.admin import AdminClient
     except ImportError as error:
-        raise InputError(
-            "Reading Kafka needs the package confluent-kafka.",
-            hint="pip install 'procession[kafka]'",
-        ) from error
+        raise MissingPackageError("Reading Kafka", "confluent-kafka", "kafka") from error
     complaints: list[KafkaError] = []
 
     def complain(error: KafkaError) -> None:

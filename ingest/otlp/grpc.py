@@ -9,7 +9,7 @@ from typing import Any
 
 from ingest.otlp.intake import PROTOBUF, RETRY_SECONDS, Intake, answer, refusal
 from ingest.otlp.spool import SpoolFullError
-from miner.errors import InputError, StoreError
+from miner.errors import InputError, MissingPackageError, StoreError
 
 SERVICE = "opentelemetry.proto.collector.trace.v1.TraceService"
 THREADS = 8
@@ -78,8 +78,10 @@ def _library() -> Any:
     try:
         import grpc
     except ImportError as error:
-        raise InputError(
-            "Receiving OTLP over gRPC needs the package grpcio.",
-            hint="Install it: pip install 'procession[otlp]'; or take in HTTP only: --grpc-port 0.",
+        raise MissingPackageError(
+            "Receiving OTLP over gRPC",
+            "grpcio",
+            "otlp",
+            instead="; or take in HTTP only: --grpc-port 0",
         ) from error
     return grpc

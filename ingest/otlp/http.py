@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ingest.otlp.intake import JSON, PROTOBUF, RETRY_SECONDS, Intake, answer, refusal
 from ingest.otlp.spool import SpoolFullError
-from miner.errors import InputError, StoreError
+from miner.errors import InputError, MissingPackageError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -150,9 +150,11 @@ def _library() -> Any:
     try:
         import uvicorn
     except ImportError as error:
-        raise InputError(
-            "Receiving OTLP over HTTP needs the package uvicorn.",
-            hint="Install it: pip install 'procession[otlp]'; or take in gRPC only: --http-port 0.",
+        raise MissingPackageError(
+            "Receiving OTLP over HTTP",
+            "uvicorn",
+            "otlp",
+            instead="; or take in gRPC only: --http-port 0",
         ) from error
     return uvicorn
 

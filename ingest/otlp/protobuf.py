@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from ingest.otlp.spans import NO_ID, NO_NAME, NO_TIME, SPAN, as_json
-from miner.errors import InputError
+from miner.errors import MissingPackageError
 
 if TYPE_CHECKING:
     from opentelemetry.proto.trace.v1.trace_pb2 import Span, TracesData
@@ -167,9 +167,8 @@ def _messages() -> Any:
     try:
         from opentelemetry.proto.trace.v1 import trace_pb2
     except ImportError as error:
-        raise InputError(
-            "Reading OTLP as protobuf needs the package opentelemetry-proto.",
-            hint="Install it: pip install 'procession[otlp]'.",
+        raise MissingPackageError(
+            "Reading OTLP as protobuf", "opentelemetry-proto", "otlp"
         ) from error
     return trace_pb2
 

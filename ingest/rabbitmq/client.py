@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from ingest.source import Secret
-from miner.errors import InputError, SourceError, SourceRefusedError, SourceUnavailableError
+from miner.errors import (
+    InputError,
+    MissingPackageError,
+    SourceError,
+    SourceRefusedError,
+    SourceUnavailableError,
+)
 
 if TYPE_CHECKING:
     from pika.adapters.blocking_connection import BlockingConnection
@@ -72,9 +78,7 @@ def connect(
     try:
         import pika
     except ImportError as error:
-        raise InputError(
-            "Reading RabbitMQ needs the package pika.", hint="pip install 'procession[rabbitmq]'"
-        ) from error
+        raise MissingPackageError("Reading RabbitMQ", "pika", "rabbitmq") from error
     # What it logs is in the errors as well.
     logging.getLogger("pika").addHandler(logging.NullHandler())
     logging.getLogger("pika").propagate = False

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from ingest.rest.request import Request
 from ingest.source import Secret
-from miner.errors import InputError, SourceRefusedError, SourceUnavailableError
+from miner.errors import InputError, MissingPackageError, SourceRefusedError, SourceUnavailableError
 
 TRIES = 6
 LONGEST_WAIT = 30.0
@@ -33,10 +33,7 @@ def pages(
         from dlt.sources.helpers.requests.retry import Client
         from dlt.sources.helpers.rest_client.client import RESTClient
     except ImportError as error:
-        raise InputError(
-            "Reading an API needs the package dlt.",
-            hint="Install it: pip install 'procession[rest]'",
-        ) from error
+        raise MissingPackageError("Reading an API", "dlt", "rest") from error
     session = Client(
         request_timeout=timeout,
         raise_for_status=False,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from miner.errors import InputError, SourceRefusedError, SourceUnavailableError
+from miner.errors import InputError, MissingPackageError, SourceRefusedError, SourceUnavailableError
 
 GONE = ("ExecutionDoesNotExist", "StateMachineDoesNotExist", "StateMachineDeleting")
 """What the API says of things whose time of retention is over."""
@@ -23,9 +23,8 @@ class Api:
             import boto3
             from botocore.config import Config
         except ImportError as error:
-            raise InputError(
-                "Reading Step Functions needs the package boto3.",
-                hint="pip install 'procession[step-functions]'",
+            raise MissingPackageError(
+                "Reading Step Functions", "boto3", "step-functions"
             ) from error
         config = Config(
             retries={"mode": "standard", "max_attempts": TRIES},

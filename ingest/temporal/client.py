@@ -12,7 +12,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ingest.source import Secret
-from miner.errors import InputError, SourceError, SourceRefusedError, SourceUnavailableError
+from miner.errors import (
+    InputError,
+    MissingPackageError,
+    SourceError,
+    SourceRefusedError,
+    SourceUnavailableError,
+)
 
 TIMEOUT = timedelta(seconds=30)
 AT_ONCE = 8
@@ -186,10 +192,7 @@ def _translated(access: Access) -> Iterator[None]:
     try:
         from temporalio.service import RPCError
     except ImportError as error:
-        raise InputError(
-            "Reading from Temporal needs the package temporalio.",
-            hint="pip install 'procession[temporal]'",
-        ) from error
+        raise MissingPackageError("Reading from Temporal", "temporalio", "temporal") from error
     try:
         yield
     except RPCError as error:
