@@ -3,6 +3,7 @@
 * MinerError
   x InputError                 correct the data or the command, then run again
     + LogFormatError             the file or its events do not form an event log
+    + ModelError                 a definition or a rule is not one that can be used
     + UnknownNameError           no such process, source, option, column or activity
     + MissingPackageError        what was asked for needs a package that is not installed
   x StoreError                 the event store cannot serve this now
@@ -37,6 +38,10 @@ class InputError(MinerError):
 
 class LogFormatError(InputError):
     """A file is not what it was said to be, or its events do not form an event log."""
+
+
+class ModelError(InputError):
+    """A modelled workflow, or a rule beside it, is not one that can be used."""
 
 
 class UnknownNameError(InputError):

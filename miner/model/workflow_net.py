@@ -72,11 +72,12 @@ class WorkflowNet:
 
 @dataclass(frozen=True)
 class Step:
-    """A transition while a net is being built: its label, and the places around it."""
+    """A transition while a net is being built: its label, the places around it, its element."""
 
     label: str | None
     before: tuple[str, ...]
     after: tuple[str, ...]
+    element_id: str | None = None
 
 
 def net_of(steps: Sequence[Step], source: str, sink: str) -> WorkflowNet:
@@ -162,7 +163,7 @@ class _Reduction:
         self._unlink(number)
         before = tuple(new if place == old else place for place in step.before)
         after = tuple(new if place == old else place for place in step.after)
-        self.steps[number] = Step(step.label, before, after)
+        self.steps[number] = Step(step.label, before, after, step.element_id)
         self._link(number, self.steps[number])
 
     def _drop_doubles(self) -> None:
@@ -179,7 +180,8 @@ def _named(steps: Sequence[Step], source: str, sink: str) -> WorkflowNet:
     places, order = _reached(steps, source, sink)
     rank = {place: number for number, place in enumerate(places, 1)}
     transitions = tuple(
-        Transition(f"t{number}", steps[index].label) for number, index in enumerate(order, 1)
+        Transition(f"t{number}", steps[index].label, steps[index].element_id)
+        for number, index in enumerate(order, 1)
     )
     arcs: list[Arc] = []
     for transition, index in zip(transitions, order, strict=True):
@@ -231,7 +233,7 @@ def _ranks(steps: Sequence[Step], source: str, sink: str) -> list[int]:
     """
     places = {place for step in steps for place in (*step.before, *step.after)}
     of_place = {place: (place == source) + 2 * (place == sink) for place in places}
-    of_step = _ranked([(step.label is None, step.label or "") for step in steps])
+    of_step = _ranked([(s.label is None, s.label or "", s.element_id or "") for s in steps])
     classes = 0
     while len(set(of_step)) + len(set(of_place.values())) > classes:
         classes = len(set(of_step)) + len(set(of_place.values()))

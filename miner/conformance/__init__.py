@@ -1,0 +1,1 @@
+"""Modelled against recorded: alignments, deviations, rules, evidence."""

@@ -1,0 +1,31 @@
+"""From a definition, in whatever language, to the one workflow net."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from miner.model.process_model import ProcessModel
+
+
+@dataclass(frozen=True)
+class Remark:
+    """Something in a definition that its net does not say exactly."""
+
+    element_id: str | None
+    """The id of the element in the definition; null when it has none."""
+    element: str
+    """What it is, in the words of its language: `boundaryEvent`, `Wait`, …"""
+    text: str
+    """One sentence: what the net does instead."""
+
+
+@dataclass(frozen=True)
+class Translation:
+    """A model, and what could not be translated exactly: nothing is dropped in silence.
+
+    Every transition of the net with a label has the id of its element; silent ones have it where
+    they stand for one element.
+    """
+
+    model: ProcessModel
+    remarks: tuple[Remark, ...] = ()
