@@ -24,6 +24,7 @@ PAGES = {
         ("Bottlenecks", "bottlenecks", "hourglass_top"),
         ("Failures and rework", "failures", "error_outline"),
     ),
+    "Audit": (("Conformance", "conformance", "rule"),),
     "Data": (("Log quality", "log_quality", "fact_check"),),
 }
 

@@ -107,6 +107,11 @@ def of_store(
     return found
 
 
+def connected(state: Published) -> DuckDBPyConnection:
+    """A connection to that state, for who makes a cursor of it in a thread of their own."""
+    return _connection(state.key, state)
+
+
 @st.cache_data(
     show_spinner=False, ttl=_SECONDS_KEPT, max_entries=_RESULTS_KEPT, max_size=_BYTES_KEPT
 )

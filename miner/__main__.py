@@ -12,6 +12,16 @@ from ingest.otlp.receive import receive
 from ingest.sync_commands import restore, sync
 from miner.analysis_commands import analysis_commands
 from miner.cli import Commands, emit, format_option, say, store_option
+from miner.conformance.contract_command import check
+from miner.conformance_commands import (
+    allow,
+    conform,
+    deviations,
+    list_allowances,
+    model,
+    withdraw,
+)
+from miner.evidence_command import evidence
 from miner.handing_commands import discover, export, process_map, report
 from miner.store_commands import compact, prepare, verify
 
@@ -88,8 +98,9 @@ def _open(store: EventStore, port: int) -> None:
 
 
 for command in (
-    load, sync, receive, restore, sources, *analysis_commands(), discover, process_map, export,
-    report, serve, demo, prepare, verify, compact,
+    load, sync, receive, restore, sources, *analysis_commands(), discover, process_map, model,
+    conform, deviations, allow, list_allowances, withdraw, evidence, export, report, serve, demo,
+    prepare, verify, compact, check,
 ):  # fmt: skip
     main.add_command(command)
 

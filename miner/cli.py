@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -87,11 +87,14 @@ def format_option(command: Command) -> Command:
     )(command)
 
 
-def filter_options(command: Command) -> Command:
-    """All filters of `miner.eventlog.filters` as flags; `--not` inverts the one after it."""
+def filter_options(command: Command, *, without: Collection[str] = ()) -> Command:
+    """All filters of `miner.eventlog.filters` as flags; `--not` inverts the one after it.
+
+    `without` names those whose flag means something else in this command.
+    """
     from miner.eventlog.filters import KINDS
 
-    for kind in reversed(KINDS.values()):
+    for kind in reversed([kind for kind in KINDS.values() if kind.name not in without]):
         flag = FilterOption(
             kind.name, metavar=kind.metavar, multiple=True, help=f"Keep {kind.help}."
         )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -35,24 +34,28 @@ class PlainNet(NamedTuple):
 
 @dataclass(frozen=True)
 class Alignment:
-    """An optimal alignment of a trace: its cost and the events that model and trace agree on."""
+    """An optimal alignment of a trace.
+
+    `moves` are pairs: the index of the event, null where the model moves alone, and the index of
+    the transition, null where the log moves alone. Silent transitions are among them.
+    """
 
     cost: int
-    matched: tuple[str, ...]
+    moves: tuple[tuple[int | None, int | None], ...]
 
 
 def alignments(
-    net: PlainNet, traces: Sequence[Trace], *, seconds: float
+    net: PlainNet, traces: Sequence[Trace], *, over: Callable[[], bool]
 ) -> dict[Trace, Alignment | None]:
     """An optimal alignment with `net` for each of the first of `traces`.
 
     A cost of 1 for each event that the model does not allow there and for each activity that the
     model asks for and the trace lacks. Null where the search met more than 300,000 states. The
-    traces not reached in about `seconds` are not in the result; empty traces never are.
+    traces not reached when `over` says so are not in the result; empty traces never are.
 
     Source: Adriansyah, Aligning Observed and Modeled Behavior (2014), as r4pm implements it.
     """
-    return _Search(net, traces).run(time.monotonic() + seconds)
+    return _Search(net, traces).run(over)
 
 
 class _Search:
@@ -62,17 +65,18 @@ class _Search:
         self._traces = [trace for trace in dict.fromkeys(traces) if trace]
         self._codes = _codes(net, traces)
         self._names = {code: name for name, code in self._codes.items()}
+        self._places = len(net.places)
         self._net = _r4pm_net(net, self._codes)
 
-    def run(self, end: float) -> dict[Trace, Alignment | None]:
+    def run(self, over: Callable[[], bool]) -> dict[Trace, Alignment | None]:
         found: dict[Trace, Alignment | None] = {}
         size, begin = _FIRST_BATCH, 0
-        while begin < len(self._traces) and time.monotonic() < end:
+        while begin < len(self._traces) and not over():
             batch = self._traces[begin : begin + size]
             found.update(self._batch(batch, _FEW_STATES))
             hard = [trace for trace in batch if trace not in found]
             for first in range(0, len(hard), _HARD_BATCH):
-                if time.monotonic() > end:
+                if over():
                     return found
                 few = hard[first : first + _HARD_BATCH]
                 aligned = self._batch(few, _MANY_STATES)
@@ -91,17 +95,22 @@ class _Search:
         for variant in variants:
             if "Ok" in variant["result"]:
                 trace = tuple(self._names[code] for code in variant["activities"])
-                found[trace] = _alignment(trace, variant["result"]["Ok"])
+                found[trace] = _alignment(variant["result"]["Ok"], self._places)
         return found
 
 
-def _alignment(trace: Trace, found: Mapping[str, Any]) -> Alignment:
-    both = (move["SyncMove"] for move in found["moves"] if "SyncMove" in move)
-    return Alignment(found["cost"], tuple(trace[move["trace_event_index"]] for move in both))
+def _alignment(found: Mapping[str, Any], places: int) -> Alignment:
+    moves = []
+    for each in found["moves"]:
+        (move,) = each.values()
+        fired = move.get("transition")
+        transition = None if fired is None else UUID(fired).int - places
+        moves.append((move.get("trace_event_index"), transition))
+    return Alignment(found["cost"], tuple(moves))
 
 
-def shortest_trace(net: PlainNet, *, most_states: int = 300_000) -> int | None:
-    """The number of activities of the shortest trace that `net` allows.
+def empty_alignment(net: PlainNet, *, most_states: int = 300_000) -> Alignment | None:
+    """The alignment of the empty trace: a run of `net` with the fewest activities.
 
     Null when the net cannot get from its initial to its final marking, or when finding out takes
     more than `most_states` states.
@@ -111,13 +120,11 @@ def shortest_trace(net: PlainNet, *, most_states: int = 300_000) -> int | None:
     model = _r4pm_net(net, _codes(net, ()))
     options: Any = {"cost_fn": _UNIT_COSTS, "max_states": most_states}
     try:
-        found = align_empty_trace(model, options)
+        return _alignment(align_empty_trace(model, options), len(net.places))
     except TypeError as error:  # r4pm reports a failed search this way
         if "SearchError" in str(error):
             return None
         raise
-    cost: int = found["cost"]
-    return cost
 
 
 class _Projection:

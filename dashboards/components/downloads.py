@@ -17,6 +17,7 @@ _KINDS = {
     "html": "text/html",
     "bpmn": "application/xml",
     "pnml": "application/xml",
+    "zip": "application/zip",
 }
 Content = pl.DataFrame | Callable[[], pl.DataFrame | str | bytes]
 

@@ -146,3 +146,87 @@ LOADS = {
     "cases": "Cases",
 }
 REJECTED = {"reason": "Reason", "record": "Record", "load_id": "Load"}
+FOUND_DEVIATIONS = {
+    "activity": "Activity",
+    "kind": "Deviation",
+    "cases": "Cases",
+    "events": "Times",
+    "median_added": "Time it took, median",
+}
+HELD_VERSIONS = {
+    "version": "Version",
+    "cases": "Cases",
+    "conforming_cases": "Conforming",
+    "total_cost": "Deviating moves",
+    "fitness": "Fitness",
+    "log_fitness": "Log fitness",
+}
+MATRIX = {
+    "version": "Version",
+    "activity": "Activity",
+    "kind": "Deviation",
+    "cases": "Cases",
+    "share": "Share of its cases",
+    "first_seen": "First seen (UTC)",
+    "last_seen": "Last seen (UTC)",
+}
+DEVIATIONS = {
+    "case_id": "Case",
+    "sentence": "What deviates",
+    "kind": "Kind",
+    "timestamp": "When (UTC)",
+    "resource": "Resource",
+    "version": "Version",
+    "allowed": "Accepted",
+}
+MOVES = {
+    "number": "#",
+    "activity": "Activity",
+    "move": "Move",
+    "kind": "Deviation",
+    "timestamp": "When (UTC)",
+    "resource": "Resource",
+}
+CAUSES = {
+    "attribute": "Attribute",
+    "value": "Value",
+    "cases": "Cases",
+    "deviating_cases": "Deviating",
+    "deviation_rate": "Rate",
+    "lift": "Lift",
+    "interval": "95 % interval",
+    "adjusted_p_value": "Adjusted p",
+}
+ALLOWANCES = {
+    "allowance_id": "#",
+    "in_force": "In force",
+    "kind": "Deviation",
+    "activity": "Activity",
+    "rule": "Rule",
+    "version": "Version",
+    "attribute": "Attribute",
+    "attribute_value": "Its value",
+    "reason": "Reason",
+    "owner": "Owner",
+    "approver": "Approver",
+    "expires_at": "Until (UTC)",
+    "withdrawn_at": "Withdrawn (UTC)",
+}
+RULES = {
+    "rule": "Rule",
+    "text": "What it asks",
+    "severity": "Severity",
+    "cases": "Cases",
+    "judged_cases": "Judged",
+    "violating_cases": "Breaking it",
+    "violation_rate": "Rate",
+    "pending": "Pending",
+    "not_judged": "Not judged",
+}
+VIOLATIONS = {
+    "case_id": "Case",
+    "sentence": "What deviates",
+    "timestamp": "When (UTC)",
+    "resource": "Resource",
+    "version": "Version",
+}

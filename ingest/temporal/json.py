@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -41,13 +42,14 @@ class Json(Writing):
         wanted = [[camel(part) for part in path.split(".")] for path in paths]
         if any(len(path) > 2 for path in wanted):
             return lambda attributes: tuple(_deep(attributes, path) for path in wanted)
-        simple = [(path[0], path[1] if len(path) > 1 else "") for path in wanted]
+        firsts = [path[0] for path in wanted]
+        seconds = [(at, path[1]) for at, path in enumerate(wanted) if len(path) > 1]
 
         def get(attributes: Any) -> tuple[Any, ...]:
-            found = []
-            for first, second in simple:
-                value = attributes.get(first)
-                found.append((value.get(second) if value else None) if second else value)
+            found = list(map(attributes.get, firsts))
+            for at, second in seconds:
+                value = found[at]
+                found[at] = value.get(second) if value else None
             return tuple(found)
 
         return get
@@ -124,19 +126,19 @@ def camel(name: str) -> str:
     return first + "".join(part.capitalize() for part in rest)
 
 
-def add_events(rows: Rows, unit: int, events: Iterable[dict[str, Any]]) -> dict[str, int]:
+def add_events(rows: Rows, unit: int, events: Iterable[dict[str, Any]]) -> Counter[str]:
     """Gather the events of one run; how many of each type, markers of local activities apart."""
-    counts: dict[str, int] = {}
+    kinds: list[str] = []
     gathered, getters = rows.gathered, rows.getters
     deployed: tuple[Any, ...] = ()
     for event in events:
         name = type_name(str(event.get("eventType")))
+        if name not in FIELDS:
+            kinds.append(name)
+            continue
         attributes = event.get(attributes_name(name)) or {}
         marker = attributes.get("markerName") if name == "MARKER_RECORDED" else None
-        kind = "LOCAL_ACTIVITY" if marker in LOCAL_ACTIVITIES else name
-        counts[kind] = counts.get(kind, 0) + 1
-        if name not in FIELDS:
-            continue
+        kinds.append("LOCAL_ACTIVITY" if marker in LOCAL_ACTIVITIES else name)
         given = getters[name](attributes)
         if name == DEPLOYED:
             if given == deployed:
@@ -153,7 +155,7 @@ def add_events(rows: Rows, unit: int, events: Iterable[dict[str, Any]]) -> dict[
                 *given,
             )
         )
-    return counts
+    return Counter(kinds)
 
 
 def _deep(attributes: Any, path: list[str]) -> Any:
@@ -174,9 +176,11 @@ def began(events: Sequence[Mapping[str, Any]], namespace: str, name: str) -> Beg
     started: Mapping[str, Any] = {}
     run = None
     for event in events:
-        started = event.get("workflowExecutionStartedEventAttributes") or started
-        reset = event.get("workflowTaskFailedEventAttributes") or {}
-        run = reset.get("newRunId") if reset.get("baseRunId") else run
+        if "workflowExecutionStartedEventAttributes" in event:
+            started = event["workflowExecutionStartedEventAttributes"] or started
+        if "workflowTaskFailedEventAttributes" in event:
+            reset = event["workflowTaskFailedEventAttributes"] or {}
+            run = reset.get("newRunId") if reset.get("baseRunId") else run
     first = started.get("firstExecutionRunId") or started.get("originalExecutionRunId") or name
     workflow_id = started.get("workflowId") or first
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from ingest.temporal import protocol as temporal_protocol
 from ingest.temporal.attempts import LATEST_POSSIBLE
 from ingest.temporal.events import PENDING, RUN, events_of
 from ingest.temporal.fields import SILENT, SPANS
+from ingest.temporal.files import parser
 from ingest.temporal.rows import Rows, uncollected
 from miner.eventlog.definitions import Limitation
 
@@ -50,8 +50,9 @@ def decode_lines(raw: bytes) -> pl.DataFrame:
     rows, types = Rows(temporal_protocol.Protocol()), temporal_protocol.Types()
     runs: list[tuple[Any, ...]] = []
     pending: list[tuple[Any, ...]] = []
+    loads = parser()
     for unit, line in enumerate(raw.splitlines()):
-        said = json.loads(line)
+        said = loads(line)
         events = [
             event
             for page in said["history"]

@@ -9,8 +9,9 @@ from typing import Any, Literal, get_args
 import polars as pl
 
 from miner import pm4py_bridge
+from miner.conformance.precision import Trace
+from miner.conformance.qualities import Qualities, counts_of, qualities
 from miner.discovery.frequent_paths import frequent_paths
-from miner.discovery.quality import Quality, Trace, counts_of, quality
 from miner.errors import InputError, UnknownNameError
 from miner.model.process_model import ProcessModel, model_of_net, model_of_tree
 from miner.model.process_tree import tree_of
@@ -41,37 +42,37 @@ class Discovered:
     covered_cases: int
     variants: int
     covered_variants: int
-    quality: Quality
+    quality: Qualities
     notes: tuple[str, ...]
 
     @property
     def fitness(self) -> float | None:
-        """Mean over cases of alignment fitness; see `Quality`."""
+        """Mean over cases of alignment fitness; see `Qualities`."""
         return self.quality.fitness
 
     @property
     def log_fitness(self) -> float | None:
-        """Alignment fitness with pooled costs; see `Quality`."""
+        """Alignment fitness with pooled costs; see `Qualities`."""
         return self.quality.log_fitness
 
     @property
     def fitness_covered_cases(self) -> int:
-        """The number of cases fitness was computed on; see `Quality`."""
+        """The number of cases fitness was computed on; see `Qualities`."""
         return self.quality.fitness_covered_cases
 
     @property
     def precision(self) -> float | None:
-        """How little the model allows that never happens; see `Quality`."""
+        """How little the model allows that never happens; see `Qualities`."""
         return self.quality.precision
 
     @property
     def generalization(self) -> float | None:
-        """How well supported the activities of the model are; see `Quality`."""
+        """How well supported the activities of the model are; see `Qualities`."""
         return self.quality.generalization
 
     @property
     def simplicity(self) -> float:
-        """How few arcs places and transitions have; see `Quality`."""
+        """How few arcs places and transitions have; see `Qualities`."""
         return self.quality.simplicity
 
 
@@ -117,7 +118,7 @@ def discover(
     if algorithm == "inductive-variants":
         covered = _covering(used, coverage, most_variants, notes)
     model = _mined(name, algorithm, arcs, covered, noise, seconds)
-    found = quality(model, variants, seconds=quality_seconds)
+    found = qualities(model, variants, seconds=quality_seconds)
     return Discovered(
         model,
         algorithm,

@@ -20,7 +20,7 @@ def note(store: Path, action: str, **details: Any) -> None:
     entry = {
         "sequence": len(lines) + 1,
         "at": datetime.now(UTC).isoformat(),
-        "actor": _actor(),
+        "actor": actor(),
         "action": action,
         **details,
         "previous": _hash(lines[-1]) if lines else "",
@@ -63,7 +63,8 @@ def _hash(line: str) -> str:
     return hashlib.sha256(line.encode()).hexdigest()
 
 
-def _actor() -> str:
+def actor() -> str:
+    """Who runs this program, as the operating system knows them."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

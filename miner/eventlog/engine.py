@@ -16,7 +16,7 @@ import duckdb
 from miner.errors import InputError, MinerError, StoreCorruptError, StoreError, StoreLockedError
 from miner.settings import settings
 
-FORMAT = 2
+FORMAT = 3
 """Version of the data model; a store of another version is refused."""
 
 _hardening = threading.Lock()

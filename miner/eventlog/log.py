@@ -29,6 +29,13 @@ _TABLES = {
     "variant": None,
     "repeated_activity": None,
     "repeated_path": None,
+    "model_name": None,
+    "allowance": None,
+    "trace": None,
+    "traced_case": "case_key",
+    "traced_load": None,
+    "alignment": None,
+    "trace_deviation": None,
     "load": None,
     "limitation": None,
 }
@@ -122,6 +129,24 @@ class EventLog:
         return result.select(
             pl.col(name).cast(_through(kind)).cast(kind) for name, kind in schema.items()
         )
+
+    def lay(self, name: str, content: str | pl.DataFrame, **parameters: Any) -> None:
+        """Lay a table of this log alone beside those of the data model.
+
+        `content` is a SELECT, run once and now, or a frame. `name` is written into the SQL as it
+        is; a table laid before under the same name is replaced.
+        """
+        with engine.translated():
+            if isinstance(content, str):
+                self._connection.execute(
+                    f"create or replace temp table {name} as {content}", parameters or None
+                )
+                return
+            self._connection.register("laid", content)
+            try:
+                self._connection.execute(f"create or replace temp table {name} as from laid")
+            finally:
+                self._connection.unregister("laid")
 
     def batches(self, sql: str, *, rows: int = 100_000) -> Iterator[pl.DataFrame]:
         """The result of one SELECT piece by piece, in memory that does not grow with it."""

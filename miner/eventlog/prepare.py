@@ -35,6 +35,8 @@ def rebuild(connection: duckdb.DuckDBPyConnection) -> int:
     """Derive all cases anew, in bounded memory; returns how many there are."""
     for table in (*touched.OF_CASES, *touched.OF_VARIANTS):
         connection.execute(f"delete from {table}")
+    for table in touched.OF_TRACES:
+        connection.execute(f"delete from {table} where trace_key > 0")
     ranges = connection.execute(_RANGES, {"size": BATCH_EVENTS}).fetchall()
     for low, high in ranges:
         connection.execute(

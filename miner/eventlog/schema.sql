@@ -14,7 +14,7 @@ create type repetition as enum ('retry', 'intervention');
 create type case_status as enum ('completed', 'failed', 'timed_out', 'cancelled', 'running');
 
 create table format (version integer, changes bigint);
-insert into format values (2, 0);
+insert into format values (3, 0);
 
 create table process (process_key smallint, process varchar);
 
@@ -175,6 +175,33 @@ create table limitation (
     events bigint
 );
 
+-- Which activity a name in the modelled workflows means, where a person said so.
+create table model_name (
+    process_key smallint,
+    label varchar,
+    activity varchar,
+    confirmed_by varchar,
+    confirmed_at timestamp
+);
+
+-- Deviations that were accepted; one that was withdrawn or is past its day counts for nothing.
+create table allowance (
+    process_key smallint,
+    allowance_id integer,
+    kind varchar,
+    activity varchar,
+    rule varchar,
+    process_version varchar,
+    attribute varchar,
+    attribute_value varchar,
+    reason varchar,
+    owner varchar,
+    approver varchar,
+    allowed_at timestamp,
+    expires_at timestamp,
+    withdrawn_at timestamp
+);
+
 -- Derived by `prepare`; equal to a full rebuild at any time.
 
 -- Instances of which nothing is known but that they were completed; most logs hold no others. To
@@ -274,4 +301,30 @@ create table repeated_path (
     activity_key integer,
     next_activity_key integer,
     times integer
+);
+
+-- What conformance found out; kept, because a model and a trace never change. A trace is what was
+-- done without what the engine did again or left out. Its key is that of the variant where that is
+-- the same, else it is below zero and made from the activities.
+
+create table trace (process_key smallint, trace_key bigint, activity_keys integer[]);
+
+-- The cases whose trace is not their variant, up to a load.
+create table traced_case (process_key smallint, case_key integer, trace_key bigint);
+
+create table traced_load (process_key smallint, load_id integer);
+
+-- `model` is the beginning of the digest of a net with its names.
+create table alignment (process_key smallint, model ubigint, trace_key bigint, cost integer);
+
+create table trace_deviation (
+    process_key smallint,
+    model ubigint,
+    trace_key bigint,
+    number integer,
+    kind varchar,
+    activity varchar,
+    instead varchar,
+    expected_after varchar,
+    element_id varchar
 );

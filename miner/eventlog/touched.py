@@ -8,6 +8,8 @@ from miner.eventlog.staging import KEYED, Staged
 
 OF_CASES = ("completed_instance", "detailed_instance", '"case"')
 OF_VARIANTS = ("variant", "repeated_activity", "repeated_path")
+OF_TRACES = ("alignment", "trace_deviation")
+"""What was found out about a variant; its key may be another one's once no case has it."""
 
 
 def gather(connection: duckdb.DuckDBPyConnection) -> None:
@@ -68,6 +70,10 @@ def forget(connection: duckdb.DuckDBPyConnection) -> None:
     for table in OF_VARIANTS:
         connection.execute(
             f"delete from {table} where variant_key in (select variant_key from orphaned)"
+        )
+    for table in OF_TRACES:
+        connection.execute(
+            f"delete from {table} where trace_key in (select variant_key from orphaned)"
         )
     connection.execute("drop table orphaned")
     connection.execute(_WITHOUT_EMPTIED)

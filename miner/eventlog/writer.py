@@ -80,7 +80,7 @@ class Writer:
         started_at = time.monotonic()
         tell = tell or (lambda _what, _share: None)
         with engine.translated(self.store):
-            with self._transaction(), engine.watched(self.connection, _share_of(tell, "Reading")):
+            with self.transaction(), engine.watched(self.connection, _share_of(tell, "Reading")):
                 staged = stage(self.connection, select, process=process, given=given)
                 if load_id is None:
                     started = loads.start(
@@ -90,7 +90,7 @@ class Writer:
                 else:
                     started = loads.going_on(self.connection, load_id)
             counts, touched = self._merge_all(staged, started, source, tell, close)
-            with self._transaction():
+            with self.transaction():
                 loads.finish(self.connection, started.load_id, time.monotonic() - started_at)
             unstage(self.connection)
         audit.note(
@@ -154,7 +154,7 @@ class Writer:
         """
         if loaded.load_id is None:
             return loaded
-        with engine.translated(self.store), self._transaction():
+        with engine.translated(self.store), self.transaction():
             seen = honesty.of_load(self.connection, loaded.load_id, since)
             limit(self.connection, seen, process=loaded.process, load_id=loaded.load_id)
         return replace(
@@ -165,7 +165,7 @@ class Writer:
 
     def define(self, definitions: Sequence[Definition], *, source: str, process: str) -> int:
         """Keep modelled workflows; returns how many the store did not have yet."""
-        with engine.translated(self.store), self._transaction():
+        with engine.translated(self.store), self.transaction():
             new = define(self.connection, definitions, source=source, process=process, load_id=None)
         if new:
             audit.note(self.store, "define", source=source, process=process, definitions=new)
@@ -177,14 +177,14 @@ class Writer:
 
     def rebuild(self) -> int:
         """Derive everything anew; returns the number of cases."""
-        with engine.translated(self.store), self._transaction():
+        with engine.translated(self.store), self.transaction():
             cases = prepare.rebuild(self.connection)
         audit.note(self.store, "prepare", cases=cases)
         return cases
 
     def republish(self) -> None:
         """Have the store published when the block ends, also when nothing in it changed."""
-        with engine.translated(self.store), self._transaction():
+        with engine.translated(self.store), self.transaction():
             pass
 
     def compact(self) -> tuple[int, int]:
@@ -237,7 +237,7 @@ class Writer:
             if number < started.batches_done:
                 continue
             tell("Merging", number / len(ranges))
-            with self._transaction():
+            with self.transaction():
                 batch = merge(
                     self.connection, staged, cases=cases, source=source, load_id=started.load_id
                 )
@@ -267,7 +267,8 @@ class Writer:
         return value
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def transaction(self) -> Iterator[None]:
+        """All that the block changes, or nothing; readers see it at the next publishing."""
         self.connection.execute("begin transaction")
         try:
             yield

@@ -146,8 +146,8 @@ def test_alignment_costs_on_real_models_are_those_of_prom(shared_logs: Path, pai
     table = pl.read_parquet(folder / "expected_alignments.parquet")
     table = table.filter((pl.col("pair") == pair) & (pl.col("source") == "ProM-Astar"))
     expected = {tuple(trace): cost for trace, cost in table.select("trace", "cost").iter_rows()}
-    found = alignments(plain, list(expected), seconds=60)
-    assert {trace: alignment.cost for trace, alignment in found.items()} == expected
+    found = alignments(plain, list(expected), over=lambda: False)
+    assert {trace: alignment.cost for trace, alignment in found.items() if alignment} == expected
 
 
 @settings(

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.servers.install import built, free_port, run, running, venv
+from tests.servers.waiting import LIMIT
 
 VERSION = "3.3.2"
 PASSWORDS = {"ada": "s3cret-of-ada", "ben": "s3cret-of-ben"}
@@ -44,14 +45,6 @@ class Airflow:
     @cached_property
     def _token(self) -> str:
         return self.token()
-
-    def until(self, found: Callable[[], Any], seconds: float = 120) -> Any:
-        """What `found` gives as soon as it is true."""
-        limit = time.monotonic() + seconds
-        while not (value := found()):
-            assert time.monotonic() < limit, "it did not happen"
-            time.sleep(0.3)
-        return value
 
 
 @contextmanager
@@ -99,7 +92,6 @@ def serve(dags: dict[str, str]) -> Iterator[Airflow]:
                     ready=up,
                     env={**_path(programs), **environment},
                     cwd=folder,
-                    seconds=90,
                 )
             )
             processes.append(process)
@@ -155,7 +147,7 @@ def _ask(address: str, body: Any, token: str | None = None, method: str | None =
     content = None if body is None else json.dumps(body).encode()
     asked = urllib.request.Request(address, content, headers, method=method)
     try:
-        with urllib.request.urlopen(asked, timeout=30) as answer:
+        with urllib.request.urlopen(asked, timeout=LIMIT) as answer:
             return json.loads(answer.read() or b"null")
     except urllib.error.HTTPError as error:
         raise AssertionError(f"{address}: {error.code} {error.read()[:500]!r}") from error
@@ -181,7 +173,11 @@ def _environment(folder: Path, port: int) -> dict[str, str]:
         "API__BASE_URL": f"http://127.0.0.1:{port}",
         "LOGGING__BASE_LOG_FOLDER": folder / "logs",
         "DAG_PROCESSOR__REFRESH_INTERVAL": 1,
-        "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": 300,  # a file that changes is read at once
+        # A version read sooner than this after the one before is forgotten until the file is
+        # read again, and one that changes while it is read is read again only then.
+        "CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": 0,
+        "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": 10,
+        "DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": 1,
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": 0.2,
         "SCHEDULER__SCHEDULER_HEARTBEAT_SEC": 1,
         "USAGE_DATA_COLLECTION__ENABLED": False,

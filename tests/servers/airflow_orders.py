@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.servers.airflow import Airflow
+from tests.servers.waiting import until
 
 DAG = """
 from datetime import timedelta
@@ -73,12 +74,12 @@ class Orders:
         return str(self.airflow.ask(path)["state"])
 
     def wait(self, run: str, *states: str) -> None:
-        self.airflow.until(lambda: self.state(run) in states)
+        until(lambda: self.state(run) in states)
 
     def approve(self, run: str) -> None:
         """Ada approves as soon as she is asked."""
         path = f"/dags/orders/dagRuns/{run}"
-        self.airflow.until(lambda: self.airflow.ask(f"{path}/hitlDetails")["hitl_details"])
+        until(lambda: self.airflow.ask(f"{path}/hitlDetails")["hitl_details"])
         answer = {"chosen_options": ["Approve"], "params_input": {}}
         asked = f"{path}/taskInstances/approve/-1/hitlDetails"
         self.airflow.ask(asked, answer, method="PATCH")
@@ -96,8 +97,10 @@ class Orders:
     def deploy(self, text: str) -> None:
         """A new version of the DAG, as soon as Airflow has seen it."""
         known = len(self.versions())
-        (self.airflow.dags / "orders.py").write_text(text, encoding="utf-8")
-        self.airflow.until(lambda: len(self.versions()) > known)
+        unseen = self.airflow.dags.parent / "orders.py"
+        unseen.write_text(text, encoding="utf-8")
+        unseen.replace(self.airflow.dags / "orders.py")
+        until(lambda: len(self.versions()) > known)
 
     def versions(self) -> list[int]:
         found = self.airflow.ask("/dags/orders/dagVersions")["dag_versions"]
@@ -107,7 +110,7 @@ class Orders:
 def first_run(orders: Orders) -> None:
     """One run: a retry, two mapped packings, one branch, an approval, and a charge that fails."""
     airflow = orders.airflow
-    airflow.until(lambda: airflow.ask("/dags")["total_entries"] == 1)
+    until(lambda: airflow.ask("/dags")["total_entries"] == 1)
     airflow.ask("/dags/orders", {"is_paused": False}, method="PATCH")
     orders.start("run-1")
     orders.approve("run-1")

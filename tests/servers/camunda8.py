@@ -60,9 +60,7 @@ def serve() -> Iterator[Camunda]:
             command: list[str | Path] = [java, *_JAVA, f"-Dapp.home={folder}", "-cp"]
             command += [f"{program}/config:{program}/lib/*"]
             command += ["io.camunda.application.StandaloneBroker"]
-            with running(
-                command, log=log, env=environment, ready=lambda: _leads(address), seconds=180
-            ):
+            with running(command, log=log, env=environment, ready=lambda: _leads(address)):
                 yield Camunda(address, folder / "bulk.ndjson")
 
 

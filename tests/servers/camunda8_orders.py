@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
 import httpx
 
 from tests.servers.camunda8 import Camunda
+from tests.servers.waiting import LIMIT, until
 
 _ORDER = """\
 <?xml version="1.0" encoding="UTF-8"?>
@@ -88,7 +88,7 @@ class Orders:
 
     def __init__(self, camunda: Camunda) -> None:
         self.camunda = camunda
-        self.api = httpx.Client(base_url=camunda.address, timeout=60)
+        self.api = httpx.Client(base_url=camunda.address, timeout=LIMIT)
         self.cases: dict[str, int] = {}
 
     def known_work(self) -> None:
@@ -236,13 +236,12 @@ class Orders:
         self, kind: str, intent: str, wanted: Callable[[dict[str, Any]], bool], nth: int = 1
     ) -> dict[str, Any]:
         """The n-th exported record of this kind, once there is one."""
-        limit = time.monotonic() + 20
-        while True:
-            hits = [r for r in self.exported(kind) if r["intent"] == intent and wanted(r)]
-            if len(hits) >= nth:
-                return hits[nth - 1]
-            assert time.monotonic() < limit, f"no {kind} {intent} was exported"
-            time.sleep(0.1)
+
+        def hits() -> list[dict[str, Any]]:
+            found = [r for r in self.exported(kind) if r["intent"] == intent and wanted(r)]
+            return found[nth - 1 :]
+
+        return until(hits)[0]
 
     def exported(self, kind: str) -> list[dict[str, Any]]:
         """The exported records of a kind so far."""

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.servers.waiting import LIMIT
+
 BUILD_SECONDS = 1800
 """No build of a server takes longer on a small machine."""
 
@@ -139,11 +141,10 @@ def running(
     ready: Callable[[], bool],
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
-    seconds: float = 60,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A server that runs while the block does; its own process group is ended with it.
 
-    Raises AssertionError with the end of the log when it is not `ready` after `seconds`.
+    Raises AssertionError with the end of the log when it is not `ready` within `LIMIT` seconds.
     """
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -156,7 +157,7 @@ def running(
             start_new_session=True,
         )
     try:
-        limit = time.monotonic() + seconds
+        limit = time.monotonic() + LIMIT
         while not ready():
             assert process.poll() is None, f"{command[0]} ended:\n{_end_of(log)}"
             assert time.monotonic() < limit, f"{command[0]} is not ready:\n{_end_of(log)}"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.servers.install import answers, free_port, running
+from tests.servers.waiting import LIMIT
 
 REGION = "eu-west-1"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "s3cret-of-aws"}
@@ -39,5 +40,5 @@ def serve() -> Iterator[Moto]:
                 data=json.dumps({"stepfunctions": {"execute_state_machine": True}}).encode(),
                 headers={"Content-Type": "application/json"},
             )
-            urllib.request.urlopen(asked, timeout=10).close()
+            urllib.request.urlopen(asked, timeout=LIMIT).close()
             yield Moto(address)

@@ -76,7 +76,7 @@ def serve(
             "server.ProcessEngineApp",
         ]
         command = [*java, *_settings(engine, port, database), *settings]
-        with running(command, log=log, cwd=Path(name), ready=lambda: _is_ready(port), seconds=120):
+        with running(command, log=log, cwd=Path(name), ready=lambda: _is_ready(port)):
             yield Served(engine, f"http://127.0.0.1:{port}/engine-rest")
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 
 from tests.servers.operaton import Served
+from tests.servers.waiting import LIMIT, until
 
 READER = ("reader", "s3cret of reader")
 """May read histories and models, nothing else."""
@@ -93,7 +93,7 @@ class Orders:
         self.api = self._as(self.served.user, self.served.password)
 
     def _as(self, user: str, password: str) -> httpx.Client:
-        return httpx.Client(base_url=self.served.address, auth=(user, password), timeout=30)
+        return httpx.Client(base_url=self.served.address, auth=(user, password), timeout=LIMIT)
 
     def close(self) -> None:
         """End the connections."""
@@ -152,7 +152,7 @@ class Orders:
     def _locked(self, key: str) -> str:
         topic = {"topicName": "stock", "lockDuration": 60000, "businessKey": key}
         body = {"workerId": "worker-1", "maxTasks": 1, "topics": [topic]}
-        return str(self.until(lambda: self.post("/external-task/fetchAndLock", body))[0]["id"])
+        return str(until(lambda: self.post("/external-task/fetchAndLock", body))[0]["id"])
 
     def approve(self, key: str) -> None:
         """The clerk takes the order and approves it."""
@@ -165,7 +165,7 @@ class Orders:
         """After the last attempt failed, the clerk gives the order a good card and a new try."""
         case = self.cases[key]
         asked = {"processInstanceId": case, "noRetriesLeft": True, "maxResults": 5}
-        (job,) = self.until(lambda: self.get("/job", **asked))
+        (job,) = until(lambda: self.get("/job", **asked))
         path = f"/process-instance/{case}/variables/paying"
         _answer(self.api.put(path, json={"value": True, "type": "Boolean"}))
         with self._as(*CLERK) as api:
@@ -232,15 +232,7 @@ class Orders:
     def ended(self, key: str) -> None:
         """Wait until an order is no longer running."""
         path = f"/history/process-instance/{self.cases[key]}"
-        self.until(lambda: self.get(path)["endTime"])
-
-    def until(self, found: Callable[[], Any], seconds: float = 30) -> Any:
-        """What `found` gives as soon as it is something."""
-        limit = time.monotonic() + seconds
-        while not (result := found()):
-            assert time.monotonic() < limit, "the engine did not get there in time"
-            time.sleep(0.05)
-        return result
+        until(lambda: self.get(path)["endTime"])
 
 
 def _answer(response: httpx.Response) -> Any:

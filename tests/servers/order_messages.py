@@ -18,6 +18,7 @@ from ingest.source import Known, Source
 from miner.eventlog.store import EventStore
 from tests.commands import answer
 from tests.conftest import ROOT
+from tests.servers.waiting import LIMIT
 
 MAPPING = """\
 case = "order"
@@ -155,7 +156,7 @@ def killed_while_loading(store: Path, after: int, *command: str) -> None:
         environment, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE
     )
     try:
-        limit = time.monotonic() + 60
+        limit = time.monotonic() + LIMIT
         landed = store / "landing"
         while len(list(landed.glob("**/*"))) < after:
             assert process.poll() is None, process.communicate()[1].decode()

@@ -13,6 +13,7 @@ from typing import Any
 
 from miner.eventlog.store import EventStore
 from tests.servers.install import answers, free_port, running
+from tests.servers.waiting import LIMIT
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,12 @@ class Receiver:
     def end(self) -> int:
         """Ask it to end, and wait; its exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(60)
+        return self.process.wait(LIMIT)
 
     def kill(self) -> None:
         """End it as a power cut would."""
         self.process.kill()
-        self.process.wait(60)
+        self.process.wait(LIMIT)
 
 
 @contextmanager
@@ -74,7 +75,7 @@ def tracer(
     try:
         yield provider.get_tracer("tests")
     finally:
-        assert provider.force_flush(20_000)
+        assert provider.force_flush(LIMIT * 1000)
         provider.shutdown()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from miner.eventlog.store import EventStore
 from tests.commands import answer
 from tests.servers import temporal_work as work
 from tests.servers.temporal import TemporalServer
+from tests.servers.waiting import until_true
 
 ENDPOINT = "rates"
 QUIET = "WorkflowId STARTS_WITH 'shop-'"
@@ -81,19 +81,11 @@ async def fails(client: Client, workflow: Any, name: str, *arguments: Any) -> No
 async def listed(client: Client, prefix: str, closed: int) -> None:
     """Wait until the server lists what closed."""
     query = f"WorkflowId STARTS_WITH '{prefix}' AND ExecutionStatus != 'Running'"
-    await until(lambda: counted(client, query, closed))
+    await until_true(lambda: counted(client, query, closed))
 
 
 async def counted(client: Client, query: str, least: int) -> bool:
     return (await client.count_workflows(query)).count >= least
-
-
-async def until(holds: Callable[[], Awaitable[bool]]) -> None:
-    for _ in range(600):
-        if await holds():
-            return
-        await asyncio.sleep(0.1)
-    raise AssertionError("it did not come to pass in a minute")
 
 
 def failures(folder: Path, process: str) -> dict[str, tuple[Any, ...]]:

@@ -27,6 +27,7 @@ from tests.ingest.contract import keeps_the_contract
 from tests.servers import airflow_postgres, postgres
 from tests.servers.airflow import PASSWORDS, Airflow, serve
 from tests.servers.airflow_orders import FIRST, SECOND, Orders, first_run
+from tests.servers.waiting import LIMIT, until
 
 pytestmark = [pytest.mark.server, pytest.mark.xdist_group("airflow")]
 
@@ -132,7 +133,7 @@ def test_what_was_killed_while_loading_ends_up_the_same(
         )
         time.sleep(seconds)
         process.send_signal(signal.SIGKILL)
-        process.wait(10)
+        process.wait(LIMIT)
     load(ways(airflow)["address"], EventStore(tmp_path / "store"), process="airflow")
     assert events_of(tmp_path).equals(events_of(stores["address"]))
 
@@ -169,7 +170,7 @@ def test_a_clear_is_an_intervention_and_a_second_version_is_told_apart(
 ) -> None:
     orders.pay()
     orders.clear("run-1")
-    airflow.until(lambda: orders.state("run-1") == "success")
+    until(lambda: orders.state("run-1") == "success")
     for way, source in ways(airflow).items():
         store = EventStore(stores[way] / "store")
         later = load(source, store, process="airflow")

@@ -32,6 +32,7 @@ from tests.ingest.contract import keeps_the_contract
 from tests.servers import mariadb, operaton, postgres
 from tests.servers.camunda7_reading import Breaking, events_in, events_of, story
 from tests.servers.operaton_orders import CLERK, ORDER, READER, SECOND_ORDER, SHIPMENT, Orders
+from tests.servers.waiting import LIMIT, until
 
 pytestmark = [pytest.mark.server, pytest.mark.xdist_group("camunda7")]
 
@@ -280,7 +281,7 @@ def test_what_is_killed_while_loading_ends_up_the_same(
         )
         time.sleep(seconds)
         process.send_signal(signal.SIGKILL)
-        process.wait(10)
+        process.wait(LIMIT)
     load(rest, EventStore(tmp_path / "store"), process="camunda")
     assert events_in(EventStore(tmp_path / "store")).equals(events_in(EventStore(folder / "store")))
 
@@ -373,8 +374,8 @@ def test_what_happens_later_is_exactly_what_comes_and_no_attempt_is_lost(
     orders.check_stock("later")
     orders.approve("later")
     asked = {"processInstanceId": orders.cases["later"], "noRetriesLeft": True, "maxResults": 5}
-    orders.until(lambda: orders.get("/job", **asked))
-    orders.until(lambda: orders.get("/incident", processInstanceId=asked["processInstanceId"]))
+    until(lambda: orders.get("/job", **asked))
+    until(lambda: orders.get("/incident", processInstanceId=asked["processInstanceId"]))
     counts = load(rest, store, process="camunda").counts
     assert (counts.new, counts.corrected) == (11, 0)
     before = {row["activity"]: row for row in answer(folder, "failures", "order")}["Charge card"]

@@ -29,6 +29,7 @@ from tests.servers import camunda8
 from tests.servers.camunda8_orders import ORDER, SECOND_ORDER, SHIPPING, Orders
 from tests.servers.camunda8_search import Search, searchable
 from tests.servers.install import venv
+from tests.servers.waiting import LIMIT
 
 pytestmark = [pytest.mark.server, pytest.mark.xdist_group("camunda8")]
 
@@ -265,7 +266,7 @@ def test_what_was_killed_while_loading_ends_up_the_same(
         )
         time.sleep(seconds)
         process.send_signal(signal.SIGKILL)
-        process.wait(10)
+        process.wait(LIMIT)
     load(source, EventStore(tmp_path / "killed" / "store"), process="camunda")
     sql = "select event_id, activity, lifecycle::varchar as l, attempt from event order by event_id"
     schema = {"event_id": pl.String(), "activity": pl.String(), "l": pl.String(), "a": pl.Int64()}
@@ -283,7 +284,7 @@ def test_camundas_own_client_knows_the_requests_and_the_answers(search: Search) 
     script = ROOT / "tests" / "servers" / "camunda8_contract.py"
     said = "\n".join(json.dumps(each) for each in search.asked)
     done = subprocess.run(
-        [python, script], input=said, capture_output=True, text=True, check=False, timeout=120
+        [python, script], input=said, capture_output=True, text=True, check=False, timeout=LIMIT
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.split() == [

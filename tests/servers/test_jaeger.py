@@ -28,6 +28,7 @@ from tests.ingest.local_server import Answer, Request
 from tests.ingest.spans import SECOND, START, request, span
 from tests.servers.jaeger import Jaeger, serve
 from tests.servers.test_otlp import CONTENT, FAILURES, rows, work
+from tests.servers.waiting import LIMIT
 
 pytestmark = [pytest.mark.server, pytest.mark.xdist_group("jaeger")]
 
@@ -152,7 +153,7 @@ def test_a_load_that_is_killed_goes_on_to_the_same_store(jaeger: Jaeger, tmp_pat
     while answered < 22:
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
-    process.wait(30)
+    process.wait(LIMIT)
     assert (tmp_path / "store" / "store.duckdb").exists()
     subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
     undisturbed = EventStore(tmp_path / "undisturbed")

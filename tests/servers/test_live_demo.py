@@ -8,9 +8,7 @@ import re
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,6 +18,7 @@ from miner.errors import InputError
 from tests.conftest import ROOT
 from tests.servers.install import answers, free_port
 from tests.servers.temporal import program
+from tests.servers.waiting import LIMIT, until
 
 pytestmark = [pytest.mark.server, pytest.mark.xdist_group("temporal")]
 
@@ -38,13 +37,6 @@ def said(folder: Path) -> str:
     return (folder / "said").read_text(encoding="utf-8")
 
 
-def until(holds: Callable[[], object], seconds: float = 40) -> None:
-    limit = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < limit, "it did not come to pass"
-        time.sleep(0.2)
-
-
 def port_of_the_server(folder: Path) -> int:
     found = re.search(r"Temporal on 127\.0\.0\.1:(\d+)", said(folder))
     assert found, said(folder)
@@ -53,7 +45,7 @@ def port_of_the_server(folder: Path) -> int:
 
 def test_it_shows_orders_that_really_run_and_ends_what_it_started(tmp_path: Path) -> None:
     demo = started(tmp_path, "--no-serve", "--seconds", "10")
-    assert demo.wait(90) == 0, said(tmp_path)
+    assert demo.wait(LIMIT) == 0, said(tmp_path)
     rows = json.loads((tmp_path / "out").read_text(encoding="utf-8"))
     found = {row["process"]: row for row in rows}
     assert found["Order fulfilment"]["cases"] >= 3
@@ -71,11 +63,11 @@ def test_the_dashboards_show_it_until_it_is_interrupted(tmp_path: Path) -> None:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health") as answer:
             assert answer.read() == b"ok"
         demo.send_signal(signal.SIGINT)
-        demo.wait(40)
+        demo.wait(LIMIT)
     finally:
         demo.kill()
         demo.wait()
-    until(lambda: not answers(port_of_the_server(tmp_path)), 10)
+    until(lambda: not answers(port_of_the_server(tmp_path)))
 
 
 def test_a_demo_that_is_killed_leaves_no_server_behind(tmp_path: Path) -> None:
@@ -85,7 +77,7 @@ def test_a_demo_that_is_killed_leaves_no_server_behind(tmp_path: Path) -> None:
     finally:
         demo.kill()
         demo.wait()
-    until(lambda: not answers(port_of_the_server(tmp_path)), 20)
+    until(lambda: not answers(port_of_the_server(tmp_path)))
 
 
 def test_without_a_server_and_without_go_it_says_what_to_install(

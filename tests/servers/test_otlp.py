@@ -6,7 +6,6 @@ import gzip
 import json
 import random
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -23,6 +22,7 @@ from miner.eventlog.store import EventStore
 from tests.commands import answer
 from tests.ingest.spans import protobuf, request, span, written
 from tests.servers.receiver import Receiver, grpc_exporter, receiving, tracer
+from tests.servers.waiting import LIMIT, until
 
 pytestmark = [pytest.mark.server, pytest.mark.xdist_group("otlp")]
 
@@ -45,7 +45,7 @@ def _closed() -> Iterator[None]:
 @cache
 def client() -> httpx.Client:
     """One for all: each would read the certificates of the machine again."""
-    return httpx.Client(trust_env=False, timeout=30)
+    return httpx.Client(trust_env=False, timeout=LIMIT)
 
 
 def post(receiver: Receiver, body: bytes | dict[str, Any], **headers: str) -> httpx.Response:
@@ -138,7 +138,7 @@ def test_an_answer_means_that_nothing_is_lost_when_the_receiver_is_killed(tmp_pa
         while len(taken) < 40:
             sender.join(0.01)
         receiver.kill()
-        sender.join(30)
+        sender.join(LIMIT)
     assert not sender.is_alive()
     with receiving(tmp_path) as receiver:
         assert receiver.end() == 0
@@ -261,10 +261,10 @@ def test_requests_that_are_too_large_are_refused_unpacked_or_packed(receiver: Re
     assert post(receiver, bomb, Content_Encoding="gzip").status_code == 413
     with exporting(receiver) as export:
         with pytest.raises(grpc.RpcError) as refused:
-            export(b"x" * 2_000_000, timeout=10)
+            export(b"x" * 2_000_000, timeout=LIMIT)
         assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
         with pytest.raises(grpc.RpcError) as refused:
-            export(b"\xff\xff", timeout=10)
+            export(b"\xff\xff", timeout=LIMIT)
         assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
@@ -282,7 +282,7 @@ def test_more_than_may_wait_is_turned_away_until_there_is_room(tmp_path: Path) -
         assert away.headers["Retry-After"] == "2"
         assert away.json()["code"] == 8
         with exporting(receiver) as export, pytest.raises(grpc.RpcError) as refused:
-            export(protobuf(batch(5)), timeout=10)
+            export(protobuf(batch(5)), timeout=LIMIT)
         assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
         told_more = dict(refused.value.trailing_metadata())["grpc-status-details-bin"]
         assert b"google.rpc.RetryInfo" in told_more
@@ -314,8 +314,7 @@ def test_while_somebody_else_writes_to_the_store_spans_are_taken_in(
     with receiving(tmp_path) as receiver:
         with store.lock(wait=10):
             assert post(receiver, request([span("work", 1)])).status_code == 200
-            while "stay in the spool" not in receiver.log.read_text(encoding="utf-8"):
-                time.sleep(0.05)
+            until(lambda: "stay in the spool" in receiver.log.read_text(encoding="utf-8"))
         assert receiver.end() == 0
     assert rows(store, "select count(*) from event") == [(2,)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from tests.servers.order_messages import (
     told,
 )
 from tests.servers.rabbitmq import Broker, serve
+from tests.servers.waiting import until
 
 pytestmark = [pytest.mark.server, pytest.mark.xdist_group("rabbitmq")]
 
@@ -71,13 +72,6 @@ def queue(broker: Broker, name: str, mapping: MappingFile) -> RabbitQueue:
     broker.queue(name)
     broker.write(name, told())
     return RabbitQueue(broker.rabbit.address, mapping, queue=name, password=GUEST)
-
-
-def until(true: Callable[[], bool], seconds: float = 30) -> None:
-    limit = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < limit
-        time.sleep(0.05)
 
 
 def test_a_stream_keeps_the_contract(stream: RabbitQueue) -> None:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from tests.commands import answer, run
 from tests.conftest import ROOT
 from tests.ingest.contract import keeps_the_contract
 from tests.servers.moto import CREDENTIALS, Moto, serve
+from tests.servers.waiting import LIMIT, until
 
 pytestmark = [pytest.mark.server, pytest.mark.xdist_group("step_functions")]
 
@@ -142,13 +143,6 @@ class Orders:
         return False
 
 
-def until(true: Callable[[], bool], seconds: float = 20) -> None:
-    limit = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < limit, "it did not happen"
-        time.sleep(0.05)
-
-
 def _first_orders(orders: Orders) -> str:
     """Four orders: the first is charged at the third attempt, the third is declined.
 
@@ -253,7 +247,7 @@ def test_what_was_killed_while_loading_ends_up_the_same(
         )
         time.sleep(seconds)
         process.send_signal(signal.SIGKILL)
-        process.wait(10)
+        process.wait(LIMIT)
     load(source, killed, process="aws")
     assert events_in(killed).equals(events_in(calm))
 

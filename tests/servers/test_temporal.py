@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Coroutine, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -31,8 +30,8 @@ from tests.servers.temporal_shop import (
     listed,
     query,
     shop,
-    until,
 )
+from tests.servers.waiting import until_true
 
 pytestmark = [pytest.mark.server, pytest.mark.xdist_group("temporal")]
 
@@ -227,7 +226,7 @@ def test_attempts_of_open_workflows_are_read_while_they_happen(
         async with work.working(client, "2026.2"):
             if number == 3:
                 await client.start_workflow(work.Stuck.run, id="stuck", task_queue=work.QUEUE)
-            await until(lambda: _attempted(handle, number))
+            await until_true(lambda: _attempted(handle, number))
 
     for attempts in (3, 6):
         finished(until_attempt(attempts))
@@ -248,7 +247,7 @@ def test_attempts_of_open_workflows_are_read_while_they_happen(
     again = load(source, store, process="temporal")
     assert again.counts.read == 0  # nothing changed, so the history was not fetched
     server.operate("workflow", "terminate", "--workflow-id", "stuck", "--reason", "enough")
-    time.sleep(1.5)
+    finished(_closed(server, "stuck"))
     load(source, store, process="temporal")
     assert answer(tmp_path, "summary", "Stuck")["cancelled_cases"] == 1
     (found,) = failures(tmp_path, "Stuck").values()
@@ -270,7 +269,7 @@ def test_what_happens_later_is_exactly_what_comes(server: TemporalServer, tmp_pa
         client = await connected(server)
         async with work.working(client, "2026.1", older=True):
             await client.start_workflow("Order", name, id=name, task_queue=work.QUEUE)
-            await until(lambda: _grown(client, name, 10))
+            await until_true(lambda: _grown(client, name, 10))
 
     async def end(name: str) -> None:
         client = await connected(server)
@@ -288,6 +287,10 @@ def test_what_happens_later_is_exactly_what_comes(server: TemporalServer, tmp_pa
     finished(end("later-2"))
     assert load(source, store, process="temporal").counts.new == 1 + 3 + 1
     assert answer(tmp_path, "summary", "Order")["open_cases"] == 0
+
+
+async def _closed(server: TemporalServer, name: str) -> None:
+    await listed(await connected(server), name, 1)
 
 
 async def _grown(client: Client, name: str, events: int) -> bool:

@@ -31,8 +31,8 @@ from tests.servers.temporal_shop import (
     listed,
     shop,
     start,
-    until,
 )
+from tests.servers.waiting import LIMIT, until_true
 
 pytestmark = [pytest.mark.server, pytest.mark.xdist_group("temporal")]
 
@@ -74,7 +74,7 @@ def test_what_was_killed_while_loading_ends_up_the_same(
         )
         time.sleep(seconds)
         process.kill()
-        process.wait(10)
+        process.wait(LIMIT)
     done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     for process_name in ("Order", "Payment", "Countdown"):
@@ -162,7 +162,7 @@ def test_what_retention_took_away_is_told(server: TemporalServer) -> None:
         async def one_is_left() -> bool:
             return (await client.count_workflows("WorkflowId = 'forgotten'")).count == 1
 
-        await until(one_is_left)
+        await until_true(one_is_left)
 
     finished(forgotten())
     source = Temporal(server.address, query="WorkflowId = 'forgotten'", overlap=1)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from miner.discovery.quality import quality, simplicity
+from miner.conformance.qualities import qualities, simplicity
 from miner.model.process_model import ProcessModel, model_of_net, model_of_tree
 from miner.model.process_tree import TAU, Operator, activity, tree
 from miner.model.tree_net import net_of_tree
@@ -21,21 +21,21 @@ FLOWER = model_of_tree("any", tree(Operator.LOOP, TAU, tree(Operator.EXCLUSIVE, 
 
 
 def test_a_log_that_fits_has_fitness_and_precision_one() -> None:
-    found = quality(SEQUENCE, variants_of({"abc": 3}))
+    found = qualities(SEQUENCE, variants_of({"abc": 3}))
     assert (found.fitness, found.log_fitness, found.precision) == (1.0, 1.0, 1.0)
     assert (found.fitness_covered_cases, found.fitting_cases, found.precision_covered) == (3, 3, 1)
     assert found.notes == ()
 
 
 def test_the_flower_fits_everything_and_is_not_precise() -> None:
-    found = quality(FLOWER, variants_of({"abcd": 3}))
+    found = qualities(FLOWER, variants_of({"abcd": 3}))
     assert found.fitness == 1.0
     # Each of four activities is possible at each of four places, and one of them happens.
     assert found.precision == 1 / 4
 
 
 def test_fitness_counts_cost_against_the_worst_cost() -> None:
-    found = quality(SEQUENCE, variants_of({"abc": 1, "abcd": 1, "ac": 1}))
+    found = qualities(SEQUENCE, variants_of({"abc": 1, "abcd": 1, "ac": 1}))
     # One extra event of 4 + 3, one missing of 2 + 3.
     assert found.fitness == pytest.approx((1 + (1 - 1 / 7) + (1 - 1 / 5)) / 3)
     assert found.log_fitness == pytest.approx(1 - 2 / (6 + 7 + 5))
@@ -43,22 +43,22 @@ def test_fitness_counts_cost_against_the_worst_cost() -> None:
 
 
 def test_extra_work_at_the_end_is_not_overlooked() -> None:
-    assert quality(SEQUENCE, variants_of({"abcd": 1})).fitness == pytest.approx(0.857, abs=0.001)
+    assert qualities(SEQUENCE, variants_of({"abcd": 1})).fitness == pytest.approx(0.857, abs=0.001)
 
 
 def test_a_trace_of_unknown_activities_has_fitness_zero() -> None:
-    assert quality(SEQUENCE, variants_of({"xyz": 2})).fitness == 0.0
+    assert qualities(SEQUENCE, variants_of({"xyz": 2})).fitness == 0.0
 
 
 def test_a_trace_without_events_costs_the_shortest_run() -> None:
-    found = quality(SEQUENCE, variants_of({"": 1}))
+    found = qualities(SEQUENCE, variants_of({"": 1}))
     assert found.fitness == 0.0
     assert found.precision is None
-    assert quality(FLOWER, variants_of({"": 1})).fitness == 1.0
+    assert qualities(FLOWER, variants_of({"": 1})).fitness == 1.0
 
 
 def test_beginnings_that_cannot_be_replayed_have_no_part_in_precision() -> None:
-    found = quality(SEQUENCE, variants_of({"abc": 1, "xbc": 1}))
+    found = qualities(SEQUENCE, variants_of({"abc": 1, "xbc": 1}))
     # Two at the start and two after "a"; two after "x", which is not in the model.
     assert (found.precision, found.precision_covered) == (1.0, 4 / 6)
     assert found.notes == (
@@ -67,13 +67,13 @@ def test_beginnings_that_cannot_be_replayed_have_no_part_in_precision() -> None:
 
 
 def test_generalization_doubts_activities_that_were_matched_rarely() -> None:
-    found = quality(SEQUENCE, variants_of({"abc": 4, "ab": 5}))
+    found = qualities(SEQUENCE, variants_of({"abc": 4, "ab": 5}))
     expected = 1 - (1 / math.sqrt(9) + 1 / math.sqrt(9) + 1 / math.sqrt(4)) / 3
     assert found.generalization == pytest.approx(expected)
     unseen = model_of_tree("abd", tree(Operator.EXCLUSIVE, A, D))
-    assert quality(unseen, variants_of({"a": 4})).generalization == 1 - (1 / 2 + 1) / 2
+    assert qualities(unseen, variants_of({"a": 4})).generalization == 1 - (1 / 2 + 1) / 2
     twice = model_of_tree("aa", tree(Operator.SEQUENCE, A, A))
-    assert quality(twice, variants_of({"aa": 4})).generalization is None
+    assert qualities(twice, variants_of({"aa": 4})).generalization is None
 
 
 def test_simplicity_is_one_for_a_sequence_and_falls_with_arcs() -> None:
@@ -83,14 +83,14 @@ def test_simplicity_is_one_for_a_sequence_and_falls_with_arcs() -> None:
 
 
 def test_without_cases_nothing_is_known_but_simplicity() -> None:
-    found = quality(SEQUENCE, variants_of({}))
+    found = qualities(SEQUENCE, variants_of({}))
     assert (found.fitness, found.log_fitness, found.precision) == (None, None, None)
     assert (found.cases, found.fitness_covered_cases, found.fitting_cases) == (0, 0, 0)
     assert found.simplicity == 1.0
 
 
 def test_no_time_to_align_leaves_out_what_does_not_fit_and_says_so() -> None:
-    found = quality(SEQUENCE, variants_of({"abc": 3, "acb": 1}), seconds=0.0)
+    found = qualities(SEQUENCE, variants_of({"abc": 3, "acb": 1}), seconds=0.0)
     assert (found.fitness, found.fitness_covered_cases) == (1.0, 3)
     assert found.notes[-1] == (
         "Fitness covers 3 of 4 cases (75.0%), those of the most frequent variants; time did not "
@@ -99,9 +99,9 @@ def test_no_time_to_align_leaves_out_what_does_not_fit_and_says_so() -> None:
 
 
 def test_what_fits_does_not_stand_for_what_there_was_no_time_for() -> None:
-    found = quality(SEQUENCE, variants_of({"abc": 3, "acb": 2, "abbc": 2, "": 1}), seconds=0.0)
+    found = qualities(SEQUENCE, variants_of({"abc": 3, "acb": 2, "abbc": 2, "": 1}), seconds=0.0)
     assert (found.fitness_covered_cases, found.fitting_cases) == (3, 3)
-    flower = quality(FLOWER, variants_of({"ax": 3, "a": 2}), seconds=0.0)
+    flower = qualities(FLOWER, variants_of({"ax": 3, "a": 2}), seconds=0.0)
     assert (flower.fitness, flower.fitness_covered_cases, flower.fitting_cases) == (None, 0, 2)
 
 
@@ -113,14 +113,14 @@ def net(final: str, *arcs: Arc) -> ProcessModel:
 
 
 def test_a_net_that_cannot_end_has_no_fitness() -> None:
-    found = quality(net("p3", Arc("p1", "t1"), Arc("t1", "p2")), variants_of({"a": 1}))
+    found = qualities(net("p3", Arc("p1", "t1"), Arc("t1", "p2")), variants_of({"a": 1}))
     assert found.fitness is None
     assert "Fitness is not known" in found.notes[-1]
 
 
 def test_a_net_without_bound_ends_the_search_and_says_so() -> None:
     grows = net("p2", Arc("p1", "t1"), Arc("t1", "p2"), Arc("p2", "t2", 1), Arc("t2", "p2", 2))
-    found = quality(grows, variants_of({"a": 1}))
+    found = qualities(grows, variants_of({"a": 1}))
     assert found.precision is None
     assert "Precision is not known: the model has too many states." in found.notes
 

@@ -1,0 +1,138 @@
+"""Cases held against models for a page: done once, kept, and asked many things."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, TimeoutError
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+import streamlit as st
+from duckdb import DuckDBPyConnection
+
+from dashboards.results import Selection, connected, derived
+from miner import EventLog, EventStore
+from miner.conformance import workflows
+from miner.conformance.held import Held, hold, keep
+from miner.conformance.workflows import Workflows
+from miner.errors import StoreError, StoreLockedError
+
+_T = TypeVar("_T")
+
+_AT_ONCE = 0.7
+_TICK = 0.3
+
+
+@dataclass(frozen=True)
+class Against:
+    """What cases are held against: `own` and `newest` versions, one `version`, or a `file`."""
+
+    kind: Literal["own", "newest", "version", "file"]
+    version: str | None = None
+    text: str = field(default="", repr=False)
+    """The model itself, of a file."""
+    name: str = ""
+
+    def workflows(self, log: EventLog) -> Workflows:
+        """The models; raises InputError where there is none that can be used."""
+        if self.kind == "own":
+            return workflows.own_versions(log)
+        if self.kind == "file":
+            from miner.model.reading import read_model
+
+            return workflows.of_model(log, read_model(self.text, name=self.name).model)
+        return workflows.of_version(log, self.version if self.kind == "version" else None)
+
+
+class Holding:
+    """A log held against models, in a thread of its own.
+
+    The tables that are laid for it belong to one connection, which one thread may use.
+    """
+
+    def __init__(
+        self, connection: DuckDBPyConnection, selection: Selection, against: Against
+    ) -> None:
+        self.share = 0.0
+        self.unkept = ""
+        """Why what was found is not kept; empty when it is, or nothing was new."""
+        self._thread = ThreadPoolExecutor(1, "holding")
+        self._held: Future[Held] = self._thread.submit(self._hold, connection, selection, against)
+
+    def wait(self, seconds: float) -> bool:
+        """Whether the cases are held after at most so long; raises what went wrong."""
+        try:
+            self._held.result(seconds)
+        except TimeoutError:
+            if self._held.done():
+                raise
+            return False
+        return True
+
+    def ask(self, question: Callable[..., _T], **arguments: Any) -> _T:
+        """What `question(held, **arguments)` says."""
+        held = self._held.result()
+        return self._thread.submit(question, held, **arguments).result()
+
+    def close(self) -> None:
+        """Let go of it; who still waits gets the answer."""
+        self._thread.shutdown(wait=False)
+
+    def _hold(self, connection: DuckDBPyConnection, selection: Selection, against: Against) -> Held:
+        log = EventLog(connection, selection.process, selection.condition)
+        held = hold(log, against.workflows(log), progress=self._told)
+        if held.new_alignments and against.kind != "file":
+            self._keep(EventStore(selection.published.folder), held)
+        return held
+
+    def _keep(self, store: EventStore, held: Held) -> None:
+        try:
+            with store.lock(wait=0.0):
+                pass  # nobody writes; a page does not wait for who does
+            keep(store, held.log)
+        except StoreLockedError:
+            self.unkept = "Events are being loaded, so what was computed here is not kept."
+        except StoreError as error:
+            self.unkept = f"What was computed here is not kept: {error.message}"
+
+    def _told(self, share: float) -> None:
+        self.share = share
+
+
+def hold_cases(selection: Selection, against: Against) -> None:
+    """Hold the cases now, with progress where it takes long; raises MinerError for bad models."""
+    found = _holding_of(selection, against)
+    if not found.wait(_AT_ONCE):
+        with st.status("Aligning the cases with the model", expanded=True) as status:
+            st.caption("It is done once, and kept: the next time only new cases are aligned.")
+            bar = st.progress(0.0)
+            while not found.wait(_TICK):
+                bar.progress(min(1.0, found.share), text=f"{100 * found.share:.0f} % of the traces")
+            status.update(label="The cases are aligned", state="complete", expanded=False)
+    if found.unkept:
+        st.caption(found.unkept)
+
+
+def held_result(
+    question: Callable[..., _T], selection: Selection, against: Against, **arguments: Any
+) -> _T:
+    """What `question(held, **arguments)` says of the cases held; computed at most once an hour."""
+
+    def asked(chosen: Selection, *, against: Against, **given: Any) -> _T:
+        return _holding_of(chosen, against).ask(question, **given)
+
+    name = f"{question.__module__}.{question.__qualname__}"
+    return derived(asked, selection, _name=name, against=against, **arguments)
+
+
+def _holding_of(selection: Selection, against: Against) -> Holding:
+    key = (selection.published.key, selection.process, selection.condition.to_json())
+    found: Holding = _holding(key, against, selection)
+    return found
+
+
+@st.cache_resource(
+    show_spinner=False, max_entries=4, ttl=3600, on_release=lambda found: found.close()
+)
+def _holding(key: tuple[str, ...], against: Against, _selection: Selection) -> Holding:
+    return Holding(connected(_selection.published), _selection, against)

@@ -1,0 +1,1 @@
+"""The evidence pack: one file with everything an auditor's question was answered from."""

@@ -1,0 +1,135 @@
+"""From BPMN 2.0 to the one workflow net."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import combinations
+
+from miner.errors import ModelError, UnknownNameError
+from miner.model.bpmn import Document, Process, parse_bpmn
+from miner.model.bpmn_builder import Builder
+from miner.model.bpmn_rules import Context, Rule
+from miner.model.bpmn_states import MOST_STATES, expanded
+from miner.model.process_model import ProcessModel
+from miner.model.translation import Remark, Translation
+from miner.model.workflow_net import Step, net_of
+
+_SOURCE, _SINK = "source", "sink"
+_MOST_SUBSETS = 5
+
+
+def read_bpmn(
+    text: str,
+    *,
+    name: str = "model",
+    version: str | None = None,
+    process: str | None = None,
+    events: bool = False,
+) -> Translation:
+    """The net of a process in a BPMN 2.0 document, and remarks on what it cannot say exactly.
+
+    Tasks and calls leave an event each, named as they are or by their id; calls of a process in the
+    same document are replaced by what it does. With `events`, named events do as well. A task with
+    an interrupting boundary event may be interrupted before its event or right after, since logs
+    differ in this. Conditions and times are not evaluated: a choice stays a choice.
+
+    Inclusive gateways, ends of several tokens, interrupted sub-processes and the like follow the
+    standard's rules token by token; where no structure shows a net for them, the part has a place
+    for each of its states, up to 20,000. Of larger parts the net allows more, and a remark says so.
+
+    `process` is the id or name of the one to read. By default it is the executable one that no
+    other calls; all others get a remark. Raises ModelError for documents that cannot be used, and
+    UnknownNameError when `process` is not there.
+
+    Source: OMG, Business Process Model and Notation 2.0.2 (2014), chapter 13.
+    """
+    document = parse_bpmn(text)
+    chosen = _chosen(document, process)
+    build = Builder(document.processes, events=events)
+    build.process(chosen, _SOURCE, _SINK)
+    net = net_of(list(_steps(build)), _SOURCE, _SINK)
+    remarks = [*document.remarks, *build.remarks, *_left_out(document, chosen, build)]
+    if any(flow.conditional for context in build.contexts for flow in context.scope.flows):
+        said = "Conditions are not evaluated: every way of a choice may be taken."
+        remarks.append(Remark(None, "conditionExpression", said))
+    model = ProcessModel(name, net, "bpmn", text, None, version)
+    return Translation(model, tuple(remarks))
+
+
+def _chosen(document: Document, name: str | None) -> Process:
+    processes = document.processes
+    if name is not None:
+        for process in processes.values():
+            if name in (process.id, process.name):
+                return process
+        raise UnknownNameError("process in this document", name, list(processes))
+    drawn = [process for process in processes.values() if process.scope.nodes]
+    if not drawn:
+        raise ModelError(
+            "No process of the BPMN document has elements.",
+            hint="Draw at least a start event, a task and an end event.",
+        )
+    called = {
+        node.called for process in drawn for node in process.scope.nodes.values() if node.called
+    }
+    return max(drawn, key=lambda p: (p.executable, p.id not in called))
+
+
+def _left_out(document: Document, chosen: Process, build: Builder) -> Iterator[Remark]:
+    read = {context.scope.id for context in build.contexts}
+    for process in document.processes.values():
+        if process is not chosen and process.id not in read and process.scope.nodes:
+            label = process.name or process.id
+            text = (
+                f"The process {label!r} of another pool is not part of this model; read it by id."
+            )
+            yield Remark(process.id, "process", text)
+
+
+def _steps(build: Builder) -> Iterator[Step]:
+    """The rules as steps of a net, with states for the scopes that need them."""
+    guarded = {rule.within for rule in build.rules if rule.guarded}
+    needed = [context for context in build.contexts if context.key in guarded]
+    outermost = [context for context in needed if not _above(context, needed)]
+    region_of = {place: context.key for context in outermost for place in context.region()}
+    by_region: dict[str, list[Rule]] = {context.key: [] for context in outermost}
+    for rule in build.rules:
+        around = (*rule.before, *rule.after, *rule.some_of)
+        key = next((region_of[place] for place in around if place in region_of), None)
+        if key is None:
+            yield Step(rule.label, rule.before, rule.after, rule.element_id)
+        else:
+            by_region[key].append(rule)
+    for context in outermost:
+        markers = [place for inner in build.contexts for place in inner.alive]
+        rules = by_region[context.key]
+        steps = expanded(rules, context.region(), context.key, markers)
+        yield from _loosened(build, context, rules) if steps is None else steps
+
+
+def _above(context: Context, others: Iterable[Context]) -> bool:
+    above = context.parent
+    while above is not None:
+        if above in others:
+            return True
+        above = above.parent
+    return False
+
+
+def _loosened(build: Builder, context: Context, rules: Iterable[Rule]) -> Iterator[Step]:
+    """Steps that do at least what the rules do."""
+    text = (
+        f"{context.scope.id!r} can be in more than {MOST_STATES:,} states; the net allows more "
+        "than the model where inclusive gateways join, where it is interrupted and where it ends."
+    )
+    build.remark(context.node, text, "process" if context.node is None else "")
+    for rule in rules:
+        if not rule.some_of:
+            yield Step(rule.label, rule.before, rule.after, rule.element_id)
+        few = len(rule.some_of) <= _MOST_SUBSETS
+        sizes = range(1, len(rule.some_of) + 1) if few else (1, 2, len(rule.some_of))
+        for size in sizes:
+            for some in combinations(rule.some_of, size) if rule.some_of else ():
+                yield Step(rule.label, (*rule.before, *some), rule.after, rule.element_id)
+    for place in [place for inner in build.contexts for place in inner.memory]:
+        yield Step(None, (place,), ())
