@@ -36,7 +36,7 @@ def conformance_lines(weeks: pl.DataFrame, change: pl.DataFrame) -> go.Figure:
                 f"{conforming:,} of {cases:,} cases begun that week"
                 for cases, conforming in part.select("cases", "conforming_cases").iter_rows()
             ],
-            hovertemplate="%{x|%-d %b %Y}: %{y:.1%}<br>%{customdata}<extra>%{fullData.name}</extra>",
+            hovertemplate="%{x|%-d %b %Y}: %{y:.1%}<br>%{customdata}",
         )
     for row in change.iter_rows(named=True):
         _mark_change(figure, row)
@@ -114,7 +114,7 @@ def _named(version: str | None) -> str:
 
 def _told(cell: dict[str, object] | None) -> str:
     if cell is None:
-        return "no case of this version"
+        return "no case of the version does so"
     first, last = cell["first_seen"], cell["last_seen"]
     share = _rate(cell["share"])
     return (

@@ -114,6 +114,7 @@ def _when(row: dict[str, object], until: datetime) -> object:
 def _label(row: dict[str, object]) -> str:
     attempt = row["attempt"]
     tries = f" · attempt {attempt}" if isinstance(attempt, int) and attempt > 1 else ""
+    tries += " · intervention" if row["intervention"] else ""
     status = str(row["status"])
     end = "" if status == "completed" else f" · {status.replace('_', ' ')}"
     return f"{row['number']} {plotly_text(str(row['activity']), 34)}{tries}{end}"

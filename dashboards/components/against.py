@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import NoReturn
 
 import polars as pl
@@ -14,7 +15,7 @@ from miner.eventlog.definitions import models
 
 _OWN, _NEWEST, _FILE = "The version each case ran on", "The newest version", "A file of mine"
 _VERSION = "Version "
-_TYPES = ["bpmn", "pnml", "json", "yaml", "yml", "ptml", "decl", "xml", "txt"]
+_TYPES = ["bpmn", "pnml", "json", "yaml", "yml", "ptml", "tree", "asl", "decl", "xml", "txt"]
 _MOST_BYTES = 50_000_000
 
 
@@ -56,14 +57,12 @@ def _file(selection: Selection, known: pl.DataFrame) -> Against | None:
     )  # fmt: skip
     if given is None:
         return None
-    text = given.getvalue().decode("utf-8", errors="replace")
-    return Against("file", text=text, name=given.name.rpartition(".")[0] or given.name)
+    return Against("file", content=given.getvalue(), name=given.name)
 
 
 def _no_model(selection: Selection) -> NoReturn:
     st.markdown("To keep one for everybody, with the version that cases ran on:")
-    name = short(selection.process, 60)
-    quoted = "'" + name.replace("'", "'\\''") + "'" if not name.isidentifier() else name
-    st.code(f"procession model add {quoted} FILE.bpmn --version 2", language="console")
+    name = quote(short(selection.process, 60))
+    st.code(f"procession model add {name} FILE.bpmn --version 2", language="console")
     st.caption("Sources that know the definitions of their workflows bring them along by `sync`.")
     st.stop()

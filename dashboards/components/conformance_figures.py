@@ -30,11 +30,8 @@ def conformance_figures(selection: Selection, against: Against) -> None:
             ),
             "Fitness": (
                 _quality(found.fitness),
-                f"Mean over {whole(judged)} cases of 1 − deviations ÷ the most there could be",
-            ),
-            "Log fitness": (
-                _quality(found.log_fitness),
-                "The same of all cases together: long cases weigh more",
+                f"Mean over {whole(judged)} cases of 1 − deviations ÷ the most there could be. Of "
+                f"all cases together, long ones weighing more: {_quality(found.log_fitness)}",
             ),
             "Precision": (
                 _quality(found.precision),

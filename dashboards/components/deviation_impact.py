@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import polars as pl
 import streamlit as st
@@ -13,7 +14,7 @@ from dashboards.components.headings import CAUSES
 from dashboards.components.holding import Against, held_result
 from dashboards.components.tables import table
 from dashboards.results import Selection
-from dashboards.units import UNKNOWN, plural, short, spoken, whole
+from dashboards.units import UNKNOWN, markdown, plural, short, spoken, whole
 from miner.conformance.conform import found_deviations
 from miner.conformance.impact import Impact, causes, impact
 
@@ -27,14 +28,17 @@ def deviation_impact(selection: Selection, against: Against) -> None:
     if found.is_empty():
         st.success("No judged case deviates, so there is nothing to compare.")
         return
-    pairs = [None, *found.filter(pl.col("kind") != "replaced").select("kind", "activity").rows()]
+    pairs: list[Any] = [
+        None,
+        *found.filter(pl.col("kind") != "replaced").select("kind", "activity").rows(),
+    ]
     attributes = [n for n in why["attribute"].unique(maintain_order=True) if n not in _ALWAYS]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.selectbox(
             "Cases with", range(len(pairs)), key="impact of", width=320,
             format_func=lambda n: _ANY if pairs[n] is None else short(" · ".join(pairs[n]), 60),
         )  # fmt: skip
-        matched = st.multiselect(
+        matched = attributes and st.multiselect(
             "Compare only cases with the same", attributes, key="matched on", width=380,
             placeholder="version alone",
         )  # fmt: skip
@@ -67,13 +71,13 @@ def _difference(found: Impact) -> None:
     rate = (found.added_failure_rate_low, found.added_failure_rate_high)
     key_figures(
         {
-            "Longer by": (
+            "Cycle time": (
                 _signed(found.added_cycle_time),
-                "Mean cycle time of deviating minus conforming cases that are alike",
+                "Mean of deviating cases minus that of conforming ones that are alike",
             ),
-            "Fail more by": (
+            "Failure rate": (
                 _points(found.added_failure_rate),
-                "Failure rate of deviating minus conforming cases, in percentage points",
+                "Of deviating cases minus that of conforming ones, in percentage points",
             ),
             "Compared": (
                 whole(found.matched_cases),
@@ -86,9 +90,10 @@ def _difference(found: Impact) -> None:
         st.caption("Too few cases that are alike: nothing can be said.")
         return
     st.caption(
-        f"With 95 % confidence between {_signed(time[0])} and {_signed(time[1])} longer, and "
-        f"between {_points(rate[0])} and {_points(rate[1])} more failures. Over {compared}, alike "
-        f"in {', '.join(short(name, 30) for name in found.matched_on)}. A difference is no proof "
+        "Deviating minus conforming cases. With 95 % confidence the difference lies between "
+        f"{_signed(time[0])} and {_signed(time[1])} in cycle time, and between {_points(rate[0])} "
+        f"and {_points(rate[1])} in the failure rate. Over {compared}, alike in "
+        f"{', '.join(markdown(name, 30) for name in found.matched_on)}. A difference is no proof "
         "of a cause."
     )
 
@@ -101,8 +106,14 @@ def _worded(found: pl.DataFrame) -> pl.DataFrame:
         for low, high in found.select("lift_low", "lift_high").iter_rows()
     ]
     return found.with_columns(
-        pl.Series("lift", lifts, dtype=pl.String()), pl.Series("interval", ends, dtype=pl.String())
+        pl.Series("lift", lifts, dtype=pl.String()),
+        pl.Series("interval", ends, dtype=pl.String()),
+        pl.Series("adjusted_p_value", [_chance(p) for p in found["adjusted_p_value"]]),
     )
+
+
+def _chance(p_value: float) -> str:
+    return "<0.001" if p_value < 0.001 else f"{p_value:.3f}"
 
 
 def _signed(time: timedelta | None) -> str:

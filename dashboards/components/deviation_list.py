@@ -13,7 +13,7 @@ from dashboards.components.holding import Against, held_result
 from dashboards.components.paging import paging
 from dashboards.components.tables import table
 from dashboards.results import Selection
-from dashboards.units import short, whole
+from dashboards.units import plural, short
 from miner.conformance.deviations import deviations
 from miner.conformance.held import Held
 from miner.conformance.over_time import deviation_matrix
@@ -31,15 +31,15 @@ def deviation_list(selection: Selection, against: Against) -> None:
         return
     known = held_result(deviation_matrix, selection, against)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        kind = _choice("Kind", "kind", known, 160)
-        activity = _choice("Activity", "activity", known, 260)
-        version = _choice("Version", "version", known, 160)
+        kind = _choice("Kind", "kind", known, 130)
+        activity = _choice("Activity", "activity", known, 210)
+        version = _choice("Version", "version", known, 120)
         total = held_result(
             how_many, selection, against, kind=kind, activity=activity, version=version
         )
         offset, limit = paging(total, key="page of deviations")
         st.text_input(
-            "Case", placeholder="Open a case by its id", key="wanted deviating", width=220,
+            "Case", placeholder="Open a case by its id", key="wanted deviating", width=190,
             on_change=lambda: address.keep(
                 "case", st.session_state["wanted deviating"].strip() or None
             ),
@@ -53,9 +53,7 @@ def deviation_list(selection: Selection, against: Against) -> None:
     )  # fmt: skip
     opened = st.session_state.setdefault(_OPENED, 0)
     row = table(shown, DEVIATIONS, key=f"deviations {opened}", choose=True, rows=14)
-    st.caption(
-        f"{whole(total)} deviations, in the order of their cases. Select one to open its case."
-    )
+    st.caption(f"{plural(total, 'deviation')}, in the order of cases. Select one to open its case.")
 
     def everything() -> pl.DataFrame:
         return held_result(

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import streamlit as st
 
+from dashboards.components.downloads import downloads
 from dashboards.components.holding import Against
+from dashboards.components.rules_view import rules_of_this_visit
 from dashboards.results import Selection
-from dashboards.units import moment, plural, short, whole
+from dashboards.units import markdown, moment, plural, short, whole
 from miner import EventLog, EventStore
 from miner.conformance.evidence.pack import Pack, write_pack
 from miner.conformance.evidence.question import Question
-from miner.conformance.rules.rule import Rules
 from miner.conformance.workflows import Workflows
 
 _MADE = "evidence packs made"
 _WORDS = {"own": "the version each case ran on", "newest": "the newest version"}
 
 
-def evidence_view(selection: Selection, against: Against, rules: Rules | None) -> None:
+def evidence_view(selection: Selection, against: Against) -> None:
     """Title, sample, a button that makes the pack, and one that hands it out."""
     st.markdown(
         "One zip file with a report to read offline, the models, the rules, every exception, the "
@@ -33,10 +32,16 @@ def evidence_view(selection: Selection, against: Against, rules: Rules | None) -
         title = st.text_input("Title", f"Conformance of {short(selection.process, 80)}", width=420)
         sample = st.number_input("Cases to draw for a closer look", 0, 10_000, 25, width=220)
         seed = st.number_input("Seed of the draw", 0, 2**31 - 1, 1, width=140)
+    rules = rules_of_this_visit()
+    st.caption(
+        f"With the rules of {markdown(rules.name, 60)}."
+        if rules
+        else "Without rules: give a file in the tab Rules to have them in it."
+    )
     question = Question(
         selection.process, _said(against), selection.condition, rules, title, int(sample), int(seed)
     )
-    key = (selection.published.key, repr(against), against.text, repr(question))
+    key = (selection.published.key, repr(against), against.content, repr(question))
     if st.button("Make the evidence pack", type="primary", icon=":material/inventory_2:"):
         with st.status("Making the evidence pack") as status:
             st.session_state[_MADE] = key, *_made(selection, question, against.workflows)
@@ -48,14 +53,9 @@ def evidence_view(selection: Selection, against: Against, rules: Rules | None) -
 
 
 def _hand_out(selection: Selection, pack: Pack, content: bytes) -> None:
-    st.download_button(
-        f"Evidence pack · ZIP · {len(content) / 1_000_000:.1f} MB", content,
-        file_name=f"{re.sub(r'[^\\w.-]+', '-', selection.process)[:60]}-evidence.zip",
-        mime="application/zip", icon=":material/download:", on_click="ignore", key="evidence zip",
-    )  # fmt: skip
-    facts = asdict(pack)
+    downloads(selection.process, {"evidence_pack.zip": lambda: content})
     st.markdown(
-        f"Made {moment(facts['made_at'])} UTC over {plural(pack.cases, 'judged case')}, "
+        f"Made {moment(pack.made_at)} UTC over {plural(pack.cases, 'judged case')}, "
         f"{whole(pack.exceptions)} exceptions, {plural(pack.files, 'file')}. Keep this root "
         "elsewhere: with it a change of the pack can be proved."
     )

@@ -8,7 +8,7 @@ import polars as pl
 import streamlit as st
 
 from dashboards.results import Selection, of_store
-from dashboards.units import markdown, percent, whole
+from dashboards.units import markdown, percent, plural, whole
 from miner.eventlog.quality import loads, rejected
 
 _MOST_NOTES = 20
@@ -57,7 +57,10 @@ def say_limitations(found: pl.DataFrame) -> None:
     st.markdown("**What the sources could not tell**")
     lines = []
     for row in found.iter_rows(named=True):
-        number = "" if row["events"] is None else f" **{whole(row['events'])}** events."
-        touched = f" → {', '.join(row['measures'])}" if row["measures"] else ""
-        lines.append(f"- {markdown(row['source'])}: {markdown(row['text'], 500)}{number}{touched}")
+        number = "" if row["events"] is None else f" ({plural(row['events'], 'event')})"
+        measures = ", ".join(name.replace("_", " ") for name in row["measures"])
+        touched = f" → {markdown(measures, 300)}" if measures else ""
+        lines.append(
+            f"- **{markdown(row['source'])}**: {markdown(row['text'], 500)}{number}{touched}"
+        )
     st.markdown("\n".join(lines))

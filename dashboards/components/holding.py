@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, TimeoutError
 from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal, TypeVar
 
 import streamlit as st
@@ -13,9 +15,10 @@ from duckdb import DuckDBPyConnection
 from dashboards.results import Selection, connected, derived
 from miner import EventLog, EventStore
 from miner.conformance import workflows
-from miner.conformance.held import Held, hold, keep
+from miner.conformance.held import Held, hold
+from miner.conformance.kept import keep
 from miner.conformance.workflows import Workflows
-from miner.errors import StoreError, StoreLockedError
+from miner.errors import ModelError, StoreError, StoreLockedError
 
 _T = TypeVar("_T")
 
@@ -29,19 +32,28 @@ class Against:
 
     kind: Literal["own", "newest", "version", "file"]
     version: str | None = None
-    text: str = field(default="", repr=False)
+    content: bytes = field(default=b"", repr=False)
     """The model itself, of a file."""
     name: str = ""
+    """Of the file."""
 
     def workflows(self, log: EventLog) -> Workflows:
         """The models; raises InputError where there is none that can be used."""
         if self.kind == "own":
             return workflows.own_versions(log)
         if self.kind == "file":
-            from miner.model.reading import read_model
-
-            return workflows.of_model(log, read_model(self.text, name=self.name).model)
+            return self._of_file(log)
         return workflows.of_version(log, self.version if self.kind == "version" else None)
+
+    def _of_file(self, log: EventLog) -> Workflows:
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / (Path(self.name).name[-80:] or "model")
+            path.write_bytes(self.content)
+            try:
+                return workflows.of_file(log, path)
+            except ModelError as error:
+                message = error.message.replace(str(path), self.name)
+                raise ModelError(message, hint=error.hint) from error
 
 
 class Holding:
@@ -103,12 +115,13 @@ def hold_cases(selection: Selection, against: Against) -> None:
     """Hold the cases now, with progress where it takes long; raises MinerError for bad models."""
     found = _holding_of(selection, against)
     if not found.wait(_AT_ONCE):
-        with st.status("Aligning the cases with the model", expanded=True) as status:
+        place = st.empty()
+        with place, st.status("Aligning the cases with the model", expanded=True):
             st.caption("It is done once, and kept: the next time only new cases are aligned.")
             bar = st.progress(0.0)
             while not found.wait(_TICK):
                 bar.progress(min(1.0, found.share), text=f"{100 * found.share:.0f} % of the traces")
-            status.update(label="The cases are aligned", state="complete", expanded=False)
+        place.empty()
     if found.unkept:
         st.caption(found.unkept)
 

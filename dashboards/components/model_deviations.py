@@ -32,10 +32,11 @@ def model_deviations(selection: Selection, against: Against) -> None:
         )  # fmt: skip
     with st.spinner("Drawing the model"):
         drawn = derived(
-            _picture, selection, against=against, number=number, theme=theme(), name=versions[number]
+            _picture, selection, against=against, number=number, theme=theme(),
+            name=versions[number],
         )  # fmt: skip
     label = f"Model of {short(selection.process)}: {drawn.extent}"
-    picture(drawn.stage, legend=drawn.legend, label=label, key="model", height=560)
+    picture(drawn.stage, legend=drawn.legend, label=label, key="model", height=560, long=True)
     st.caption("Drag to see the rest of a long model; **Fit** shows all of it.")
     found = held_result(found_deviations, selection, against)
     if found.is_empty():

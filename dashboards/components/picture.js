@@ -34,6 +34,7 @@ class Picture {
     this.search.parentElement.hidden = !data.search;
     if (data.stage === this.text) return;
     this.text = data.stage;
+    this.long = data.long;
     this.legend.replaceChildren(...(data.legend ? [parsed(data.legend)] : []));
     this.svg = parsed(data.stage);
     this.wide = parseFloat(this.svg.getAttribute('width'));
@@ -56,7 +57,8 @@ class Picture {
     this.frame.style.height = most + 'px';
     const { width, height } = this.room();
     if (!width) return;
-    const needed = this.high * Math.min(1.15, width / this.wide) + 16;
+    const readable = this.long ? Math.max(0.72, width / this.wide) : width / this.wide;
+    const needed = this.high * Math.min(1.15, readable) + 16;
     this.frame.style.height = Math.min(most, Math.max(320, most - height + needed)) + 'px';
   }
   room() { return this.stage.getBoundingClientRect(); }
@@ -70,7 +72,10 @@ class Picture {
     const whole = Math.min(width / this.wide, height / this.high);
     // Names must stay readable: rather the top of a tall map than all of it too small.
     this.zoom = Math.min(1.15, all ? whole : Math.max(whole, Math.min(width / this.wide, 0.62)));
-    this.x = (this.wide - width / this.zoom) / 2;
+    // The same goes for a long model, which is read from its beginning.
+    const long = this.long && !all && width / this.wide < 0.62;
+    if (long) this.zoom = 0.72;
+    this.x = long ? 0 : (this.wide - width / this.zoom) / 2;
     this.y = Math.min(0, (this.high - height / this.zoom) / 2);
     if (all || this.high * this.zoom <= height) this.y = (this.high - height / this.zoom) / 2;
     this.moved = !!all;

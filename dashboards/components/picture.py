@@ -9,14 +9,26 @@ from typing import Any, Literal
 import streamlit as st
 
 
-def picture(stage: str, *, label: str, key: str, legend: str = "", height: int = 680) -> None:
-    """An SVG of this project to pan, zoom and search; `label` says in words what it shows."""
+def picture(
+    stage: str,
+    *,
+    label: str,
+    key: str,
+    legend: str = "",
+    height: int = 680,
+    long: bool = False,
+) -> None:
+    """An SVG of this project to pan, zoom and search; `label` says in words what it shows.
+
+    A `long` one that would be too small to read opens at its left end.
+    """
     data = {
         "stage": stage,
         "legend": legend,
         "label": label,
         "height": height,
         "search": bool(legend),
+        "long": long,
     }
     registered("picture")(data=data, key=key)
 

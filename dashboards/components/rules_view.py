@@ -25,6 +25,7 @@ _EXAMPLE = """rules:
     then: Collect payment
 """
 _SHOWN = 200
+_GIVEN = "rules of this visit"
 
 
 def rules_view(selection: Selection) -> None:
@@ -34,6 +35,7 @@ def rules_view(selection: Selection) -> None:
         with st.expander("What rules look like"):
             st.code(_EXAMPLE, language="yaml")
         return
+    st.session_state[_GIVEN] = rules
     found = result_of(evaluated, selection, text=rules.text, name=rules.name)
     frame = found.frame()
     for result in found.results:
@@ -59,6 +61,12 @@ def given_rules() -> Rules | None:
     except ModelError as error:
         failed(error)
         return None
+
+
+def rules_of_this_visit() -> Rules | None:
+    """The rules that were given last, also on another tab; null before that."""
+    found: Rules | None = st.session_state.get(_GIVEN)
+    return found
 
 
 def evaluated(log: EventLog, *, text: str, name: str) -> RuleResults:

@@ -56,13 +56,13 @@ def _styled(frame: pl.DataFrame, columns: Mapping[str, str]) -> Any:
             formats[columns[name]] = _known(percent)
         elif kind.is_integer():
             formats[columns[name]] = _known(lambda v: whole(int(v)))
-        elif kind == pl.Boolean:
-            formats[columns[name]] = _known(lambda v: "yes" if v else "no")
         else:
             formats[columns[name]] = _known(lambda v: short(str(v), 120))
     durations = pl.selectors.duration().dt.total_microseconds()
     lists = pl.selectors.list().list.join(" › ")
-    plain = frame.with_columns(durations).with_columns(lists).rename(dict(columns))
+    # As truth values they would be boxes, which look as if they could be ticked.
+    answers = pl.selectors.boolean().replace_strict({True: "yes", False: "no"})
+    plain = frame.with_columns(durations).with_columns(lists, answers).rename(dict(columns))
     return plain.to_pandas().style.format(formats)
 
 

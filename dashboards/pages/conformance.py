@@ -1,5 +1,7 @@
 """Does the work run as it was modelled?"""
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from dashboards.components import definition, page
@@ -15,14 +17,13 @@ from dashboards.components.model_deviations import model_deviations
 from dashboards.components.rules_view import rules_view
 from miner.conformance.conform import Conformance, conform
 from miner.conformance.impact import Impact
-from miner.conformance.over_time import change_of_conformance
 
 selection = page("Conformance", "Does the work run as it was modelled?", counts="closed")
 model = against(selection)
 hold_cases(selection, model)
 conformance_figures(selection, model)
 if not nothing_judged(selection, model):
-    parts = {
+    parts: dict[str, Callable[[], None]] = {
         "Model": lambda: model_deviations(selection, model),
         "Over time": lambda: over_time(selection, model),
         "Deviations": lambda: deviation_list(selection, model),
@@ -36,4 +37,4 @@ if not nothing_judged(selection, model):
         if tab.open:
             with tab:
                 show()
-definition(conform, Conformance, change_of_conformance, Impact)
+definition(conform, Conformance, Impact)

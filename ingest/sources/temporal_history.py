@@ -16,7 +16,7 @@ from miner.eventlog.definitions import Limitation
 if TYPE_CHECKING:
     from ingest.temporal.runs import Decoded
 
-PIECE_EVENTS = 25_000
+PIECE_EVENTS = 50_000
 """Events of history that are decoded together."""
 
 

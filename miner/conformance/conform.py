@@ -8,7 +8,7 @@ import polars as pl
 
 from miner.conformance.allowances import accepted_cases
 from miner.conformance.held import Held, Progress, hold
-from miner.conformance.qualities import precision as quality_of_traces
+from miner.conformance.precisions import precision_of_all
 from miner.conformance.traces import INSTANCES
 from miner.conformance.workflows import Workflows
 from miner.eventlog.log import EventLog
@@ -95,14 +95,12 @@ def conform(
 
 def conformance(held: Held) -> Conformance:
     """The figures of what was held."""
-    versions = held_versions(held)
     workflows = held.workflows
     of_all = held.log.row(_ALL)
     aligned, cases = of_all["aligned_cases"], of_all["cases"]
     conforming = of_all["conforming_cases"]
     accepted = accepted_cases(held)
     single = workflows.workflows[0] if len(workflows.workflows) == 1 else None
-    precisions = _precisions(held, versions)
     return Conformance(
         single.model.name if single else None,
         single.version if single else None,
@@ -112,7 +110,7 @@ def conformance(held: Held) -> Conformance:
         of_all["total_cost"],
         of_all["fitness"],
         of_all["log_fitness"],
-        precisions,
+        precision_of_all(held.log, workflows),
         cases - aligned,
         of_all["open_cases"],
         of_all["unmodelled_cases"],
@@ -136,25 +134,6 @@ def notes(held: Held) -> tuple[str, ...]:
             found.append(f"{named}The model is not sound: {each.soundness.reason}")
         found += [f"{named}{remark.text}" for remark in each.remarks]
     return tuple(found)
-
-
-def _precisions(held: Held, versions: pl.DataFrame) -> float | None:
-    """Precision of each model for the cases held against it, weighted by them; null if unknown."""
-    weighted = total = 0.0
-    for each in held.workflows.workflows:
-        cases = versions.filter(pl.col("model") == each.key)["cases"].sum()
-        if not cases:
-            continue
-        traces = held.log.query(_TRACES, _TRACE, model=each.key)
-        precision = quality_of_traces(each.model, traces)
-        if precision is None:
-            return None
-        weighted += int(cases) * precision
-        total += int(cases)
-    return weighted / total if total else None
-
-
-_TRACE = pl.Schema({"activities": pl.List(pl.String()), "cases": pl.Int64()})
 
 
 def held_versions(held: Held) -> pl.DataFrame:
@@ -245,35 +224,6 @@ select
     (select count(*) from "case" where status = 'running') as open_cases,
     (select count(*) from judged_case where model is null) as unmodelled_cases
 from judged as j
-"""
-
-_TRACES = """
-with counted as (
-    select trace_key, count(*) as cases
-    from judged_case
-    where model = $model
-    group by trace_key
-),
-step as (
-    select
-        c.trace_key,
-        unnest(coalesce(v.activity_keys, t.activity_keys, n.activity_keys)) as activity_key,
-        unnest(range(len(coalesce(v.activity_keys, t.activity_keys, n.activity_keys)))) as number
-    from counted as c
-    left join variant as v on v.variant_key = c.trace_key
-    left join trace as t using (trace_key)
-    left join new_trace as n using (trace_key)
-),
-named as (
-    select s.trace_key, list(a.activity order by s.number) as activities
-    from step as s
-    join activity as a using (activity_key)
-    group by s.trace_key
-)
-select coalesce(n.activities, []) as activities, c.cases
-from counted as c
-left join named as n using (trace_key)
-order by c.cases desc, c.trace_key
 """
 
 _MEDIAN = f"""

@@ -71,13 +71,29 @@ def performance_figures(log: EventLog) -> dict[str, Figure]:
     }
 
 
+def conformance_figures(log: EventLog) -> dict[str, Figure]:
+    """The figures of `conform`: closed cases against the version that each ran on.
+
+    Raises InputError for a process without a modelled workflow.
+    """
+    from miner.conformance.conform import conform
+    from miner.conformance.workflows import own_versions
+
+    found = conform(log, own_versions(log))
+    aligned = found.cases - found.unaligned_cases
+    return {
+        "fitness": Figure(found.fitness, aligned),
+        "conformance_rate": Figure(found.conformance_rate, aligned),
+    }
+
+
 SUPPLIERS: dict[str, Supplier] = dict.fromkeys(
     (
         *("median_cycle_time", "p95_cycle_time", "p99_cycle_time", "failure_rate", "retry_rate"),
         *("rework_rate", "open_cases", "first_pass_yield", "throughput_per_day"),
     ),
     performance_figures,
-)
+) | dict.fromkeys(("fitness", "conformance_rate"), conformance_figures)
 """Where the figure of a budget comes from; each supplier is asked once per check."""
 
 

@@ -9,27 +9,15 @@ import numpy as np
 import polars as pl
 
 from miner.conformance.alignments import Alignments, Traces, align
+from miner.conformance.kept import ALIGNMENT, TRACE, TRACE_DEVIATION, keep
 from miner.conformance.patterns import deviations_of_moves
+from miner.conformance.precisions import lay_precisions
 from miner.conformance.traces import lay_judged, lay_traces
 from miner.conformance.workflows import Workflow, Workflows
 from miner.errors import ModelError
 from miner.eventlog.log import EventLog
 from miner.eventlog.store import EventStore
 
-ALIGNMENT = pl.Schema({"model": pl.UInt64(), "trace_key": pl.Int64(), "cost": pl.Int32()})
-TRACE_DEVIATION = pl.Schema(
-    {
-        "model": pl.UInt64(),
-        "trace_key": pl.Int64(),
-        "number": pl.Int32(),
-        "kind": pl.String(),
-        "activity": pl.String(),
-        "instead": pl.String(),
-        "expected_after": pl.String(),
-        "element_id": pl.String(),
-    }
-)
-_TRACE = pl.Schema({"trace_key": pl.Int64(), "activity_keys": pl.List(pl.Int32())})
 _SHORTEST = pl.Schema({"model": pl.UInt64(), "shortest": pl.Int64()})
 
 Progress = Callable[[float], None]
@@ -66,14 +54,53 @@ def hold(
     """
     retraced = lay_traces(log)
     lay_judged(log, workflows)
-    new: list[tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]] = []
+    found = _aligned(log, workflows, seconds, progress or (lambda _share: None), cancelled)
+    alignments = found.alignments
+    log.lay("new_alignment", alignments)
+    log.lay("newly_aligned", found.traces)
+    log.lay("new_deviation", found.deviations)
+    log.lay("shortest", found.shortest)
+    log.lay("aligned", _WITH_NEW.format(known="alignment", new="new_alignment", key="model"))
+    log.lay("deviation_of_trace", _DEVIATIONS)
+    whole = store is not None and not log.condition
+    precise = whole and lay_precisions(log, workflows)
+    if store is not None and (alignments.height or (whole and (retraced or precise))):
+        keep(store, log)
+    return Held(log, workflows, alignments.height)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What was aligned that was not known."""
+
+    alignments: pl.DataFrame
+    deviations: pl.DataFrame
+    traces: pl.DataFrame
+    shortest: pl.DataFrame
+
+
+def _aligned(
+    log: EventLog,
+    workflows: Workflows,
+    seconds: float,
+    tell: Progress,
+    cancelled: Callable[[], bool] | None,
+) -> _Found:
+    costs, deviations, traces = (
+        [ALIGNMENT.to_frame()],
+        [TRACE_DEVIATION.to_frame()],
+        [TRACE.to_frame()],
+    )
     shortest = []
-    tell = progress or (lambda _share: None)
     for number, workflow in enumerate(workflows.workflows):
         part = _part(tell, number, len(workflows.workflows))
-        found = _missing(log, workflow)
+        missing = _missing(log, workflow)
         aligned = align(
-            workflow.model, _traces(log, found), seconds=seconds, progress=part, cancelled=cancelled
+            workflow.model,
+            _traces(log, missing),
+            seconds=seconds,
+            progress=part,
+            cancelled=cancelled,
         )
         if aligned.shortest is None:
             raise ModelError(
@@ -81,92 +108,16 @@ def hold(
                 hint="Correct the model; nothing was held against it.",
             )
         shortest.append((workflow.key, aligned.shortest))
-        if found.height:
-            new.append((*_rows(log, workflow, found, aligned), found))
-    alignments = pl.concat([ALIGNMENT.to_frame(), *(pair[0] for pair in new)])
-    deviations = pl.concat([TRACE_DEVIATION.to_frame(), *(pair[1] for pair in new)])
-    log.lay("new_alignment", alignments)
-    log.lay("newly_aligned", pl.concat([_TRACE.to_frame(), *(pair[2] for pair in new)]))
-    log.lay("new_deviation", deviations)
-    log.lay("shortest", pl.DataFrame(shortest, schema=_SHORTEST, orient="row"))
-    log.lay("aligned", _WITH_NEW.format(known="alignment", new="new_alignment", key="model"))
-    log.lay("deviation_of_trace", _DEVIATIONS)
-    if store is not None and (alignments.height or (retraced and not log.condition)):
-        keep(store, log)
-    return Held(log, workflows, alignments.height)
-
-
-def keep(store: EventStore, log: EventLog) -> None:
-    """Keep in the store what `hold` found out about `log`, for whoever asks next."""
-    frames = {
-        name: log.query(f"select columns(*) from {name}", schema) for name, schema in _KEPT.items()
-    }
-    ((last,),) = log.query("select max(load_id) as load_id from load", _LOAD).rows()
-    with store.write() as writer, writer.transaction():
-        connection = writer.connection
-        for name, frame in frames.items():
-            connection.register(f"found_{name}", frame)
-        parameters = {"process": log.process}
-        for statement in _KEEP:
-            connection.execute(statement, parameters)
-        if not log.condition:
-            for statement in _KEEP_TRACED:
-                connection.execute(statement, parameters)
-            connection.execute(_KEEP_LAST, parameters | {"last": last})
-        for name in frames:
-            connection.unregister(f"found_{name}")
-
-
-_LOAD = pl.Schema({"load_id": pl.Int64()})
-_KEPT = {
-    "new_trace": _TRACE,
-    "newly_aligned": _TRACE,
-    "new_alignment": ALIGNMENT,
-    "new_deviation": TRACE_DEVIATION,
-    "traced": pl.Schema({"case_key": pl.Int32(), "trace_key": pl.Int64()}),
-}
-_OF = "(select process_key from process where process = $process)"
-# Somebody else may have kept the same in the meantime, and a load may have dropped a variant.
-_STANDS = f"""
-    (f.trace_key < 0 or f.trace_key in (
-        select v.variant_key
-        from variant as v
-        join found_newly_aligned as n
-            on n.trace_key = v.variant_key and n.activity_keys = v.activity_keys
-        where v.process_key = {_OF}
-    ))
-"""
-_KEEP = (
-    f"""
-    insert into trace
-    select {_OF}, f.trace_key, f.activity_keys
-    from found_new_trace as f
-    where f.trace_key not in (select trace_key from trace where process_key = {_OF})
-    """,
-    f"""
-    insert into trace_deviation
-    select {_OF}, f.model, f.trace_key, f.number, f.kind, f.activity, f.instead,
-        f.expected_after, f.element_id
-    from found_new_deviation as f
-    anti join (select columns(*) from alignment where process_key = {_OF}) as a
-        using (model, trace_key)
-    where {_STANDS}
-    """,
-    f"""
-    insert into alignment
-    select {_OF}, f.model, f.trace_key, f.cost
-    from found_new_alignment as f
-    anti join (select columns(*) from alignment where process_key = {_OF}) as a
-        using (model, trace_key)
-    where {_STANDS}
-    """,
-)
-_KEEP_TRACED = (
-    f"delete from traced_case where process_key = {_OF}",
-    f"insert into traced_case select {_OF}, f.case_key, f.trace_key from found_traced as f",
-    f"delete from traced_load where process_key = {_OF}",
-)
-_KEEP_LAST = f"insert into traced_load select {_OF}, $last::integer"
+        new_costs, new_deviations = _rows(log, workflow, missing, aligned)
+        costs.append(new_costs)
+        deviations.append(new_deviations)
+        traces.append(missing)
+    return _Found(
+        pl.concat(costs),
+        pl.concat(deviations),
+        pl.concat(traces),
+        pl.DataFrame(shortest, schema=_SHORTEST, orient="row"),
+    )
 
 
 def _called(workflow: Workflow) -> str:
@@ -179,8 +130,8 @@ def _part(tell: Progress, number: int, parts: int) -> Progress:
 
 
 def _missing(log: EventLog, workflow: Workflow) -> pl.DataFrame:
-    """The traces of cases of this model that are not aligned with it; `_TRACE`."""
-    return log.query(_MISSING, _TRACE, model=workflow.key)
+    """The traces of cases of this model that are not aligned with it; `TRACE`."""
+    return log.query(_MISSING, TRACE, model=workflow.key)
 
 
 def _traces(log: EventLog, found: pl.DataFrame) -> Traces:

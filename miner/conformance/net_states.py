@@ -67,8 +67,14 @@ def graph_of(net: WorkflowNet, *, most_states: int = MOST_STATES) -> NetGraph | 
             transition.append(fired)
             target.append(found)
     labels = tuple(transition.label for transition in net.transitions)
-    steps = tuple(np.array(each, np.int32) for each in (source, transition, target))
-    return _ending(*steps, len(waiting), numbers.get(firing.final, -1), labels)
+    return _ending(
+        np.array(source, np.int32),
+        np.array(transition, np.int32),
+        np.array(target, np.int32),
+        len(waiting),
+        numbers.get(firing.final, -1),
+        labels,
+    )
 
 
 class Firing:

@@ -48,7 +48,7 @@ class Watch:
 
 
 def in_portions(
-    work: Callable[[int, int], Ints], sizes: npt.NDArray[np.float64], watch: Watch
+    work: Callable[[int, int], Ints], sizes: npt.NDArray[np.floating], watch: Watch
 ) -> list[Ints]:
     """What `work` returns for portions (begin, end) of a row of items, in their order.
 
@@ -90,7 +90,7 @@ def _refill(
         running[pool.submit(work, *portion)] = number
 
 
-def _bounds(done: npt.NDArray[np.float64]) -> Longs:
+def _bounds(done: npt.NDArray[np.floating]) -> Longs:
     """Where portions begin and end: some for each thread, none longer than a fifth of a second."""
     items, total = len(done), float(done[-1]) if len(done) else 0.0
     if total < _LEAST:

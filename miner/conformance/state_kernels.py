@@ -7,6 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
+inner = njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+"""Called by compiled code only, which makes compiling a quarter faster."""
+
 
 def grouped(keys: Any, groups: int) -> tuple[Any, Any]:
     """Where each group begins and ends in the order of `keys`, and that order (stable)."""
@@ -93,7 +96,7 @@ def steps_of(
     )
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _column(last, column, code, steps, queue, queued):  # type: ignore[no-untyped-def]
     """Least costs from each state with one more event of `code` in front of the rest."""
     states = len(last)
@@ -128,7 +131,7 @@ def _column(last, column, code, steps, queue, queued):  # type: ignore[no-untype
                     size += 1
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _step(columns, left, state, code, steps, queue, stamps, stamp):  # type: ignore[no-untyped-def]
     """The preferred step of an optimal alignment: transition (-1: log move, -2: end), state, left.
 

@@ -92,14 +92,14 @@ with named as (
     from "case" as c
     left join traced as t using (case_key)
     left join process_version as v using (version_key)
-    left join workflow as w on not w.other_versions and w.process_version = v.process_version
+    left join workflow as w on w.versions = 'this' and w.process_version = v.process_version
     where c.status <> 'running'
 )
 select n.case_key, n.trace_key, n.version_key, coalesce(n.model, w.model) as model
 from named as n
 left join workflow as w
     on n.model is null
-    and w.other_versions
+    and (w.versions = 'any' or (w.versions = 'unknown' and n.version_key is null))
     and (w.valid_from is null or n.started_at >= w.valid_from)
     and (w.valid_until is null or n.started_at < w.valid_until)
 """

@@ -9,18 +9,15 @@ node costs what its children cost over their own events, whatever the interleavi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from miner.conformance.coded_traces import Ints, Longs
+from miner.conformance.tree_blocks import Blocks
 from miner.model.process_tree import Operator, ProcessTree
-
-if TYPE_CHECKING:
-    from miner.conformance.tree_kernels import Blocks
-
-Ints = npt.NDArray[np.int32]
 
 _MOST_ENTRIES = 512
 """In one block; the ways between them are a table."""
@@ -107,9 +104,9 @@ class _Building:
 
     def _part(self, tree: ProcessTree, number: int) -> _Part:
         match tree.operator:
-            case None if tree.label is None:
-                return True, 0, 0
             case None:
+                if tree.label is None:
+                    return True, 0, 0
                 self.leaves[tree.label] = (number, len(self.blocks[number].costs))
                 return self._entry(number, 1, self._transitions[tree.label], -1)
             case Operator.PARALLEL | Operator.INCLUSIVE if len(tree.children) > 1:
@@ -161,9 +158,8 @@ class _Building:
 
     def arrays(self) -> Blocks:
         """All blocks and nodes in flat arrays."""
-        from miner.conformance.tree_kernels import Blocks
-
         tables = [_tables(block) for block in self.blocks]
+        ways, hops, rest, rest_hops = map(_joined, zip(*tables, strict=True))
         entries = [len(block.costs) for block in self.blocks]
         leaves = list(self.leaves.values())
         children = [each.children for each in self._nodes]
@@ -175,7 +171,10 @@ class _Building:
             np.array([block.anywhere for block in self.blocks], bool),
             _ints([block.node for block in self.blocks]),
             _ints([block.child for block in self.blocks]),
-            *(_joined([each[part] for each in tables]) for part in range(4)),
+            ways,
+            hops,
+            rest,
+            rest_hops,
             _ints([node for block in self.blocks for node in block.nodes]),
             _ints([t for block in self.blocks for t in block.transitions]),
             _ints([each.block for each in self._nodes]),
@@ -196,7 +195,7 @@ def _either(parts: list[_Part]) -> _Part:
     return nullable, first, last
 
 
-def _tables(block: _Block) -> tuple[Ints, Ints, Ints, Ints]:
+def _tables(block: _Block) -> tuple[Longs, Longs, Longs, Longs]:
     """Ways to each entry, the first entry on them; the same to the end (see `Blocks`)."""
     size = len(block.costs)
     costs = np.array(block.costs, np.int64)
@@ -227,9 +226,9 @@ def _ints(values: list[int]) -> Ints:
     return np.array(values, np.int32)
 
 
-def _starts(sizes: list[int]) -> npt.NDArray[np.int64]:
+def _starts(sizes: list[int]) -> Longs:
     return np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]).astype(np.int64)
 
 
-def _joined(parts: list[npt.NDArray[np.int64]]) -> Ints:
+def _joined(parts: Sequence[Longs]) -> Ints:
     return np.concatenate(parts).astype(np.int32)

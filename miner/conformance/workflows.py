@@ -35,7 +35,7 @@ _WORKFLOW = pl.Schema(
     {
         "model": pl.UInt64(),
         "process_version": pl.String(),
-        "other_versions": pl.Boolean(),
+        "versions": pl.String(),
         "valid_from": INSTANT,
         "valid_until": INSTANT,
     }
@@ -85,22 +85,32 @@ class Workflows:
     def scopes(self) -> pl.DataFrame:
         """Which cases each is for, by version and by the time they were started."""
         rows: list[tuple[object, ...]] = []
-        undated = [each for each in self.workflows if each.version is None or not self.by_version]
-        for number, each in enumerate(undated):
-            until = undated[number + 1].valid_from if number + 1 < len(undated) else None
-            begin = each.valid_from if number and self.by_version else None
-            rows.append((each.key, None, True, begin, until if self.by_version else None))
-        if self.by_version:
-            named = [each for each in self.workflows if each.version is not None]
-            rows += [(each.key, each.version, False, None, None) for each in named]
+        if not self.by_version:
+            rows += [(each.key, None, "any", None, None) for each in self.workflows]
+            return pl.DataFrame(rows, schema=_WORKFLOW, orient="row")
+        named = [each for each in self.workflows if each.version is not None]
+        unnamed = [each for each in self.workflows if each.version is None]
+        rows += [(each.key, each.version, "this", None, None) for each in named]
+        kind = "any" if unnamed else "unknown"
+        valid = unnamed or _one_after_another(named)
+        for number, each in enumerate(valid):
+            begin = each.valid_from if number else None
+            until = valid[number + 1].valid_from if number + 1 < len(valid) else None
+            rows.append((each.key, None, kind, begin, until))
         return pl.DataFrame(rows, schema=_WORKFLOW, orient="row")
+
+
+def _one_after_another(workflows: Sequence[Workflow]) -> list[Workflow]:
+    """The workflows, if it is known which was valid when; else none."""
+    return list(workflows) if all(each.valid_from for each in workflows[1:]) else []
 
 
 def own_versions(log: EventLog) -> Workflows:
     """The modelled workflow of each version, for the cases that ran on it.
 
-    A definition without a version is for the cases of versions that nobody defined: the last one
-    that was valid when the case began. Raises InputError when the process has no definition that
+    A definition without a version is for the cases of versions that nobody defined, and where there
+    is none, the others are for the cases that do not know theirs: the last one that was valid when
+    the case began, if that is known. Raises InputError when the process has no definition that
     can be used.
     """
     found, unusable = _definitions(log)

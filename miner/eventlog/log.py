@@ -36,6 +36,7 @@ _TABLES = {
     "traced_load": None,
     "alignment": None,
     "trace_deviation": None,
+    "model_precision": None,
     "load": None,
     "limitation": None,
 }

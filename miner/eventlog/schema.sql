@@ -328,3 +328,12 @@ create table trace_deviation (
     expected_after varchar,
     element_id varchar
 );
+
+-- Of all cases that `scope` tells to hold against the model, as they stood after a load.
+create table model_precision (
+    process_key smallint,
+    model ubigint,
+    scope ubigint,
+    load_id integer,
+    precision double
+);

@@ -17,10 +17,10 @@ def read_airflow(text: str, *, name: str, version: str | None = None) -> Transla
 
     `text` is a serialized DAG (`airflow`) or the list of tasks that Airflow answers with
     (`airflow-tasks`). Label and element id are the id of the task, with its groups. A task fires
-    once, when it ends or when it is decided that it is skipped, because that leaves an event too.
-    What a branch leaves out is skipped shortly before the branch itself ends, and what needs it may
-    be skipped from then on. Tries are attempts of one activity instance; mapped tasks fire once or
-    more often. A DAG without tasks has the one activity `Run`.
+    when its first try ends. What a branch or another decision of the workflow leaves out, and what
+    needs that, is silent: a skipped task was not done, whatever event says so. That a task failed,
+    or was left out because another did, is not in the net. Mapped tasks fire once or more often. A
+    DAG without tasks has the one activity `Run`.
 
     Raises ModelError when the text is no DAG, or is the Python source of one.
 
@@ -36,7 +36,7 @@ class _Net:
     """Tasks that just wait for all before them pass tokens on; the others look at what is done.
 
     For these, called `looking`, places stay marked to the end: that a task is `done`, that it was
-    `left` out (or `kept`, so far), that a branch has `begun` to decide. The last steps clear them.
+    `left` out (or `kept`, so far). The last steps clear them.
     """
 
     def __init__(self, flow: Flow, dag: Dag) -> None:
@@ -132,11 +132,6 @@ class _Net:
             flow.any_number([(each, each) for each in task.ids], start, end)
             flow.step(end, after)
             return
-        if task.skips:
-            running = f"running {task.id}"
-            flow.step(before, (running, f"begun {task.id}", *seen))
-            flow.step(running, after, task.id, task.id)
-            return
         if not task.mapped:
             flow.step(before, (*after, *seen), task.id, task.id)
             return
@@ -146,16 +141,9 @@ class _Net:
         flow.step(again, after)
 
     def _skip(self, task: Task, seen: list[str]) -> None:
-        flow = self.flow
         taken = (f"wait {task.id}", f"kept {task.id}")
-        after = self._after(task, left=True)
-        if task.group is None:
-            flow.step((*taken, *seen), (*after, *seen), task.id, task.id)
-            return
-        start, end = flow.places(2)
-        flow.step((*taken, *seen), (start, *seen))
-        flow.any_number([(each, each) for each in task.ids], start, end)
-        flow.step(end, after)
+        after = (*self._after(task, left=True), *seen)
+        self.flow.step((*taken, *seen), after, None, task.id)
 
     def _look(self, task: Task) -> None:
         """Steps of a task for each way in which those before it may let it run or skip it."""
@@ -185,11 +173,15 @@ class _Net:
                 skips = [done]
         if not task.after:
             runs, skips = [[]], []
-        skips = [*skips, *([f"begun {each}"] for each in self.choosers[task.id])]
+        skips = [*skips, *(self._chosen(each) for each in self.choosers[task.id])]
         for seen in runs:
             self._run(task, [f"wait {task.id}"], seen)
         for seen in skips if task.id in self.skippable else []:
             self._skip(task, seen)
+
+    def _chosen(self, branch: str) -> list[str]:
+        """What is marked once a branch has decided."""
+        return [f"done {branch}", *([f"kept {branch}"] if branch in self.skippable else [])]
 
     def _begin_and_end(self) -> None:
         """The first step, the one after all tasks, and those that clear what is still marked."""
@@ -198,14 +190,11 @@ class _Net:
         end: list[str] = []
         clear: list[tuple[tuple[str, ...], ...]] = []
         for task in self.dag.tasks:
-            begun = (f"begun {task.id}",) if task.skips else ()
             if task.id in self.looking or not task.after:
                 begin.append(f"wait {task.id}")
             if task.id in self.skippable:
                 begin.append(f"kept {task.id}")
-                clear.append(((f"kept {task.id}", *begun), (f"left {task.id}",)))
-            else:
-                end += begun
+                clear.append(((f"kept {task.id}",), (f"left {task.id}",)))
             end += [place for place in self._after(task) if place.startswith("done ")]
         flow.step(SOURCE, begin)
         last = flow.place()
@@ -225,7 +214,7 @@ def _remarks(task: Task, flow: Flow) -> None:
     elif task.mapped:
         flow.remark(task.id, "mapped task", "How many items there were is not checked.")
     if task.skips:
-        text = "Skipped tasks leave an event; that it skips the right ones is not checked."
+        text = "Which of the tasks after it it may choose is not said; any or none are allowed."
         flow.remark(task.id, "branch", text)
     if task.waits in ("any", "free") and task.group is None:
         text = f"{task.rule}: how the tasks before it ended is not checked, only that they did."

@@ -22,10 +22,10 @@ def read_asl(text: str, *, name: str, version: str | None = None) -> Translation
 
     The label and the element id of a transition are the name of the state, which the histories of
     executions give as activity. A state fires when it ends, so Parallel and Map states come after
-    what is inside them. The retries of a state are attempts of one activity instance; those of a
-    Parallel or Map state do what is inside it again. An error that is caught leaves the block
-    around it at any point: what runs beside it may still end, and nothing new begins. The net ends
-    in Succeed states, in `End` and in Fail states that nothing catches; errors that nobody
+    what is inside them. Retries of a state are no activities of their own; after the first attempt
+    at a Parallel or Map state, what is inside it may be done again. An error that is caught leaves
+    the block around it at any point: what runs beside it may still end, and nothing new begins. The
+    net ends in Succeed states, in `End` and in Fail states that nothing catches; errors that nobody
     modelled are not in it. Iterations of a Map state are the same states again; a distributed one
     has executions of its own for them.
 
@@ -184,12 +184,10 @@ class _Machine:
     ) -> None:
         """A Parallel or Map state: its begin, its end, and where it goes on from there."""
         out = self.flow.place()
-        scope.enclose(
-            self.flow, place.scopes, (place.inside[name], *starts), (*ends, out), (name, name)
-        )
-        if _retries(state):
-            again = place.scopes.forward
-            again(self.flow, (*ends, *scope.failing), (*starts, *scope.running))
+        starts, ends = (place.inside[name], *starts), (*ends, out)
+        retried = _retries(state)
+        scope.enclose(self.flow, place.scopes, starts, ends, (name, name), retried)
+        if retried:
             text = "How often its branches are tried again is not checked."
             self.flow.remark(name, _kind(state), text)
         for target in _targets(state):

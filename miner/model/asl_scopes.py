@@ -58,24 +58,21 @@ class Scope:
     """Whether it may fail by errors that no state stands for, because something catches them."""
     fails: bool
     """Whether a Fail state inside may fail it in a way that it does not catch itself."""
-    goes_on: bool
-    """Whether anything but another try can come after it has failed."""
     caught: bool
 
     @classmethod
     def around(cls, flow: Flow, outer: Scopes, handled: bool, retried: bool, fails: bool) -> Scope:
         """The scope of a state inside `outer` that catches errors (`handled`) or tries again."""
         caught = outer.caught or handled or retried
-        goes_on = outer.caught or handled or fails
         if not (caught or fails or outer.around):
-            return cls((), (), False, False, False, False)
+            return cls((), (), False, False, False)
         running, failing = flow.places(2)
-        return cls((running,), (failing,), caught, fails, goes_on, caught)
+        return cls((running,), (failing,), caught, fails, caught)
 
     @classmethod
     def none(cls, fails: bool) -> Scope:
         """No token: what is inside is not stopped by failing."""
-        return cls((), (), False, fails, True, False)
+        return cls((), (), False, fails, False)
 
     def within(self, outer: Scopes) -> Scopes:
         """What is around the states inside."""
@@ -89,26 +86,27 @@ class Scope:
         starts: tuple[str, ...],
         ends: tuple[str, ...],
         state: tuple[str, str],
+        retried: bool,
     ) -> None:
         """Steps around the branches: the first of `starts` leads to the rest; the last of `ends`
         is where the state ends, with its label and id in `state`."""
         before, *opened = starts
         *done, out = ends
-        flow.step(before, (*opened, *self.running))
+        first, again = flow.places(2)
+        flow.step(before, (*opened, *self.running, *((first,) if retried else ())))
         if self.by_itself:
             flow.step(self.running, self.failing)
         over = outer.around[-1:]
         if self.running:
             for scope in over:
                 flow.step((*self.running, *scope.failing), (*self.failing, *scope.failing))
-        if self.goes_on or not self.running:
+        if not retried:
             flow.step(done, out, *state)
             return
-        # Once it has failed it is only tried again, unless what is around it stops it.
-        flow.step((*done, *self.running), (out, *self.running), *state)
-        for scope in over:
-            given = (*self.failing, *scope.failing)
-            flow.step((*done, *given), (out, *given), *state)
+        # The first attempt leaves the event of the state; those after it do what is inside again.
+        flow.step((*done, first), out, *state)
+        flow.step((*done, again), out)
+        outer.forward(flow, (out, *self.failing), (*opened, *self.running, again))
 
 
 def _all(places: Places) -> tuple[str, ...]:

@@ -56,7 +56,8 @@ class Shape:
 class Line:
     """A flow between two shapes, by their ids.
 
-    It runs straight between `points`; where it is `curved` they are 3n + 1 points of n Bézier curves.
+    It runs straight between `points`; where it is `curved` they are 3n + 1 points of n Bézier
+    curves.
     """
 
     id: str
@@ -219,7 +220,7 @@ def _shapes(nodes: Mapping[str, Node], places: Mapping[str, _Place]) -> Iterator
 def _lines(
     root: Any, plane: Any, shapes: Mapping[str, Shape], flows: Mapping[str, tuple[str, str]]
 ) -> list[Line]:
-    ways = {
+    ways: dict[str, tuple[Point, ...]] = {
         edge.get("bpmnElement"): points
         for edge in plane.iterfind(f"{{{_DI}}}BPMNEdge")
         if len(points := _waypoints(edge)) > 1
@@ -229,12 +230,12 @@ def _lines(
     for name, (source, target) in flows.items():
         if source in shapes and target in shapes:
             straight = (shapes[source].centre, shapes[target].centre)
-            points = ways.get(name) or straight
+            points = ways.get(name, straight)
             lines.append(Line(name, "sequenceFlow", names.get(name, ""), source, target, points))
     for flow in root.iter(f"{{{BPMN}}}messageFlow"):
-        if points := ways.get(flow.get("id")):
+        if way := ways.get(flow.get("id")):
             ends = flow.get("sourceRef") or "", flow.get("targetRef") or ""
-            lines.append(Line(flow.get("id"), "messageFlow", names[flow.get("id")], *ends, points))
+            lines.append(Line(flow.get("id"), "messageFlow", names[flow.get("id")], *ends, way))
     return lines
 
 

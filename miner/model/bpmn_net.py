@@ -31,7 +31,8 @@ def read_bpmn(
     Tasks and calls leave an event each, named as they are or by their id; calls of a process in the
     same document are replaced by what it does. With `events`, named events do as well. A task with
     an interrupting boundary event may be interrupted before its event or right after, since logs
-    differ in this. Conditions and times are not evaluated: a choice stays a choice.
+    differ in this; what runs when an end terminates all or an error ends the case may still end
+    before. Conditions and times are not evaluated: a choice stays a choice.
 
     Inclusive gateways, ends of several tokens, interrupted sub-processes and the like follow the
     standard's rules token by token; where no structure shows a net for them, the part has a place
@@ -120,16 +121,27 @@ def _loosened(build: Builder, context: Context, rules: Iterable[Rule]) -> Iterat
     """Steps that do at least what the rules do."""
     text = (
         f"{context.scope.id!r} can be in more than {MOST_STATES:,} states; the net allows more "
-        "than the model where inclusive gateways join, where it is interrupted and where it ends."
+        "than the model where inclusive gateways join, where it is interrupted and where it ends, "
+        "and does not tell whether the model is sound."
     )
     build.remark(context.node, text, "process" if context.node is None else "")
+    stopped = f"{context.key} stopped"
+    cleared: set[str] = set()
     for rule in rules:
-        if not rule.some_of:
-            yield Step(rule.label, rule.before, rule.after, rule.element_id)
-        few = len(rule.some_of) <= _MOST_SUBSETS
-        sizes = range(1, len(rule.some_of) + 1) if few else (1, 2, len(rule.some_of))
-        for size in sizes:
-            for some in combinations(rule.some_of, size) if rule.some_of else ():
-                yield Step(rule.label, (*rule.before, *some), rule.after, rule.element_id)
-    for place in [place for inner in build.contexts for place in inner.memory]:
+        after = (*rule.after, stopped) if rule.clear else rule.after
+        cleared |= rule.clear
+        for some in _some_of(rule.some_of):
+            yield Step(rule.label, (*rule.before, *some), after, rule.element_id)
+    for place in sorted(cleared):
+        yield Step(None, (place, stopped), (stopped,))
+    for place in [stopped, *(place for inner in build.contexts for place in inner.memory)]:
         yield Step(None, (place,), ())
+
+
+def _some_of(places: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """The ways to take from some of the places, one way when there are none."""
+    few = len(places) <= _MOST_SUBSETS
+    for size in range(1, len(places) + 1) if few else (1, 2, len(places)):
+        yield from combinations(places, size)
+    if not places:
+        yield ()

@@ -142,16 +142,18 @@ def _box(shape: Shape, name: str, colours: Colours, dashed: bool) -> str:
 
 def _loop(shape: Shape, colours: Colours) -> str:
     x, y = shape.centre[0], shape.y + shape.height - 11
-    marks = {
-        "loop": f"M{x + 4:.1f},{y - 3:.1f}a5 5 0 1 0 1 4l-3 -1",
-        "parallel": f"M{x - 4:.1f},{y - 5:.1f}v10M{x:.1f},{y - 5:.1f}v10M{x + 4:.1f},{y - 5:.1f}v10",
-        "sequential": f"M{x - 5:.1f},{y - 4:.1f}h10M{x - 5:.1f},{y:.1f}h10M{x - 5:.1f},{y + 4:.1f}h10",
-    }
-    if shape.kind in SUB_PROCESSES and not shape.loop:
-        data = f"M{x - 6:.1f},{y - 6:.1f}h12v12h-12zM{x - 3:.1f},{y:.1f}h6M{x:.1f},{y - 3:.1f}v6"
-    else:
-        data = marks.get(shape.loop, "")
-    return _stroke(data, colours, 1.6) if data else ""
+    closed = "closed" if shape.kind in SUB_PROCESSES else ""
+    sign = _REPEATS.get(shape.loop or closed)
+    return _stroke(sign, colours, 1.6, x, y) if sign else ""
+
+
+_REPEATS = {
+    "loop": "M4-3a5 5 0 1 0 1 4l-3-1",
+    "parallel": "M-4-5v10M0-5v10M4-5v10",
+    "sequential": "M-5-4h10M-5 0h10M-5 4h10",
+    "closed": "M-6-6h12v12h-12zM-3 0h6M0-3v6",
+}
+"""What is drawn at the foot of a task or a closed sub-process."""
 
 
 def _event(shape: Shape, colours: Colours) -> str:

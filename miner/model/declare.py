@@ -33,6 +33,10 @@ def read_declare(text: str, *, name: str, version: str | None = None) -> Transla
     Raises ModelError when a line is none of these, when constraints contradict one another, and
     when the automaton has more than 50,000 states.
     """
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise ModelError(
+            "The DECLARE model has half a letter (a lone surrogate).", hint="Save it as UTF-8."
+        )
     found = _from_json(text) if text.lstrip().startswith("{") else _from_lines(text)
     flow = Flow("DECLARE model")
     _check(found.activities)

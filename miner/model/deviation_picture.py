@@ -204,9 +204,9 @@ def _legend(kinds: list[str], drawn: BpmnDiagram, lost: int, colours: Colours) -
     for body, wide in items:
         if x and x + wide > _LEGEND_WIDTH:
             x, y = 0.0, y + 24
-        parts.append(f'<g transform="translate({x + 12:.1f},{y + 6:.1f})">{body}</g>')
+        parts.append(f'<g transform="translate({x + 12:.1f},{y + 12:.1f})">{body}</g>')
         x += wide + 20
-    return _svg(parts, _LEGEND_WIDTH + 24, y + 34, "Legend", colours)
+    return _svg(parts, _LEGEND_WIDTH + 24, y + 42, "Legend", colours)
 
 
 def _key(kind: str, colours: Colours) -> tuple[str, float]:

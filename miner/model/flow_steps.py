@@ -15,6 +15,7 @@ SOURCE, SINK = "source", "sink"
 MOST_ELEMENTS = 5_000
 """How many elements a definition may have; no engine runs larger ones."""
 _MOST_STEPS = 100_000
+_MOST_MARKINGS = 5_000
 
 
 @dataclass
@@ -78,8 +79,17 @@ class Flow:
     def translation(
         self, name: str, source_format: str, text: str, version: str | None
     ) -> Translation:
-        """The net of all steps, as a model of `name`."""
-        net = net_of(_reached(self.steps), SOURCE, SINK)
+        """The net of all steps that can be taken, as a model of `name`.
+
+        Elements of which no step can be taken are said. In nets with very many states, steps stay
+        that look possible place by place.
+        """
+        steps = _taken(_reached(self.steps))
+        left_out = {s.element_id for s in self.steps if s.label is not None}
+        left_out -= {step.element_id for step in steps}
+        for element_id in sorted(filter(None, left_out)):
+            self.remark(element_id, "element", "It can never be reached; it is left out.")
+        net = net_of(steps, SOURCE, SINK)
         model = ProcessModel(name, net, source_format, text, None, version)
         return Translation(model, tuple(self.remarks))
 
@@ -101,6 +111,30 @@ def _reached(steps: Sequence[Step]) -> list[Step]:
                 marked.update(new)
                 waiting += new
     return [step for number, step in enumerate(steps) if number in kept]
+
+
+def _taken(steps: list[Step]) -> list[Step]:
+    """The steps that are taken in some state; all of them when there are too many states."""
+    consumers: dict[str, list[int]] = {}
+    for number, step in enumerate(steps):
+        consumers.setdefault(step.before[0], []).append(number)
+    sets = [(frozenset(step.before), frozenset(step.after)) for step in steps]
+    start = frozenset({SOURCE})
+    seen, waiting = {start}, [start]
+    taken: set[int] = set()
+    while waiting and len(taken) < len(steps):
+        marked = waiting.pop()
+        for number in (number for place in marked for number in consumers.get(place, ())):
+            before, after = sets[number]
+            if before <= marked:
+                taken.add(number)
+                found = (marked - before) | after
+                if found not in seen:
+                    seen.add(found)
+                    waiting.append(found)
+        if len(seen) > _MOST_MARKINGS:
+            return steps
+    return [step for number, step in enumerate(steps) if number in taken]
 
 
 def _tuple(places: str | Sequence[str]) -> tuple[str, ...]:

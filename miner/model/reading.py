@@ -24,6 +24,8 @@ _READERS = {
 }
 MODEL_FORMATS = tuple(_READERS)
 """The languages that can be read."""
+_ALSO = {"airflow-tasks": "airflow", "airflow-source": "airflow", "ptml": "process-tree"}
+"""Other words for them, under which sources keep definitions."""
 _ENDINGS = {
     ".bpmn": "bpmn",
     ".bpmn20.xml": "bpmn",
@@ -57,7 +59,7 @@ def read_model(
     a format that is not known.
     """
     decoded = _decoded(text)
-    found = recognised(decoded) if format is None else format
+    found = recognised(decoded) if format is None else _ALSO.get(format, format)
     if found not in _READERS:
         raise UnknownNameError("format of models", found, MODEL_FORMATS)
     module, function = _READERS[found]
@@ -133,10 +135,10 @@ def _of_object(found: Any) -> str | None:
         return "asl"
     if "actions" in keys or "definition" in keys or "Microsoft.Logic" in str(found.get("$schema")):
         return "logic-apps"
+    if "constraints" in keys:
+        return "declare"
     if "dag" in keys or "tasks" in keys:
         return "airflow"
-    if "constraints" in keys or "rules" in keys:
-        return "declare"
     return "google-workflows" if "main" in keys else None
 
 
@@ -144,8 +146,8 @@ def _of_lines(text: str) -> str | None:
     names = set(re.findall(r"^[\"']?([A-Za-z_]\w*)[\"']?\s*:", text, re.MULTILINE))
     if "StartAt" in names:
         return "asl"
-    if {"constraints", "declare", "rules"} & names:
-        return "declare"
+    if re.search(r"^\s*(from|import) airflow\b", text, re.MULTILINE):
+        return "airflow"
     if "main" in names or re.match(r"-\s+\w+:", text):
         return "google-workflows"
     return "declare" if _DECLARE.search(text) else None

@@ -29,9 +29,9 @@ def read_process_tree(text: str, *, name: str = "model", version: str | None = N
     """The model of a process tree, written as `str(ProcessTree)` does or as PTML.
 
     The text is `->( 'a', X( 'b', tau ) )` with the operators `->`, `X`, `+`, `O` and `*`; quotes
-    and backslashes in names have a backslash before them. Leaves of PTML have their ids as
-    elements in the net only where no activity occurs twice. Raises ModelError, with the position,
-    for anything else, and for trees deeper than 200 nodes.
+    and backslashes in names have a backslash before them. A third part of a loop in PTML is done
+    once on leaving it, as in ProM and pm4py. Transitions have no elements to lead back to. Raises
+    ModelError, with the position, for anything else, and for trees deeper than 200 nodes.
     """
     remarks: tuple[Remark, ...] = ()
     if text.lstrip("\ufeff \t\r\n").startswith("<"):

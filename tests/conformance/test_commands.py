@@ -151,3 +151,16 @@ def test_a_deviation_is_allowed_until_it_is_withdrawn(folder: Path) -> None:
     assert (row["activity"], row["in_force"]) == ("x", True)
     answer(folder, "withdraw", "p", str(given["allowance_id"]), "--reason", "over")
     assert answer(folder, "conform", "p")["accepted_cases"] == 1
+
+
+def test_a_contract_gates_on_fitness_against_the_modelled_workflow(folder: Path) -> None:
+    (folder / "contract.yaml").write_text(
+        "process: p\nat_least_cases: 1\nbudgets: {fitness_at_least: 0.99}\n"
+    )
+    unmodelled = run(folder, "check", str(folder / "contract.yaml"))
+    assert unmodelled.exit_code == 2 and "No modelled workflow" in unmodelled.stderr
+    run(folder, "model", "add", "p", str(folder / "abc.bpmn"))
+    broken = run(folder, "check", str(folder / "contract.yaml"))
+    assert broken.exit_code == 1
+    (found,) = json.loads(broken.stdout)["checks"]
+    assert found["value"] == pytest.approx(1 - (1 / 7 + 1 / 5) / 3)

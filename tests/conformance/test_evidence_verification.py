@@ -106,6 +106,25 @@ def test_no_bit_of_what_is_around_the_files_can_be_flipped_unseen(tmp_path: Path
             findings(checked(tmp_path, bytes(data)))
 
 
+def test_bits_that_unpacking_does_not_look_at_count_too(tmp_path: Path) -> None:
+    with zipfile.ZipFile(io.BytesIO(pack())) as opened:
+        infos = opened.infolist()
+    unchanged = 0
+    for info in infos[:-1]:
+        last = info.header_offset + 30 + len(info.filename) + info.compress_size - 1
+        for bit in range(8):
+            data = bytearray(pack())
+            data[last] ^= 1 << bit
+            named = findings(checked(tmp_path, bytes(data)))
+            unchanged += None in named  # every file still unpacks to what it was
+    assert unchanged
+
+
+def test_a_second_end_behind_the_end_is_told(tmp_path: Path) -> None:
+    line_and_end = 46 + len("manifest.json") + 22
+    findings(checked(tmp_path, pack() + pack()[-line_and_end:]))
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.integers(min_value=0), st.binary(max_size=40))
 def test_nothing_can_be_cut_off_put_in_or_added(

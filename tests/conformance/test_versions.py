@@ -97,6 +97,21 @@ def test_without_versions_a_case_is_held_against_what_was_valid_when_it_began(
     assert (conformance(held).conforming_cases, conformance(held).total_cost) == (2, 1)
 
 
+def test_a_case_that_does_not_know_its_version_is_held_against_the_one_that_was_valid(
+    tmp_path: Path,
+) -> None:
+    change = START + timedelta(minutes=100)
+    traces: dict[str, tuple[str, str | None]] = {
+        "before": ("a@0 b@200", None),
+        "after": ("a@100 b@101 c@102", None),
+        "lost": ("a@100 b@101 c@102", "7"),
+    }
+    store = store_of(tmp_path, traces, [definition(ONE, "1"), definition(TWO, "2", change)])
+    log = store.log("p")
+    found = conformance(hold(log, own_versions(log)))
+    assert (found.cases, found.conforming_cases, found.unmodelled_cases) == (2, 2, 1)
+
+
 def test_a_process_without_a_model_says_how_to_add_one(tmp_path: Path) -> None:
     store = store_of(tmp_path, {"c": ("a@0", None)}, [])
     with pytest.raises(InputError, match="No modelled workflow of 'p' is known") as refused:

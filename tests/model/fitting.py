@@ -9,10 +9,11 @@ import polars as pl
 
 from miner.discovery.automaton import Automaton
 from miner.model.process_model import ProcessModel
+from miner.model.soundness import soundness
 from miner.model.translation import Translation
 from tests.model.languages import of_automaton
 
-ENDS = ["complete", "fail", "timeout", "cancel", "skip"]
+ENDS = ["complete", "fail", "timeout", "cancel"]
 
 
 def misfit(model: ProcessModel, trace: Sequence[str]) -> str | None:
@@ -27,7 +28,9 @@ def misfit(model: ProcessModel, trace: Sequence[str]) -> str | None:
 
 
 def words(read: Translation, longest: int = 8) -> set[str]:
-    """The language up to a length, with activities joined by spaces."""
+    """The language up to a length, with activities joined by spaces; the net has to be sound."""
+    checked = soundness(read.model.net)
+    assert checked.sound, checked.reason
     return {" ".join(trace) for trace in of_automaton(read.model, longest)}
 
 
@@ -37,12 +40,12 @@ def said(read: Translation) -> set[tuple[str | None, str]]:
 
 
 def ended(events: pl.DataFrame, instance: pl.Expr) -> dict[str, list[str]]:
-    """Activities by case in the order in which they ended; of attempts at one, the last."""
+    """Activities by case in the order in which they ended; of attempts at one, the first."""
     ends = events.filter(pl.col("lifecycle").is_in(ENDS)).with_columns(instance.alias("whole"))
     order = [name for name in ("timestamp", "position") if name in ends.columns]
-    last = ends.with_row_index("row").sort("case_id", *order, "row")
-    last = last.unique(["case_id", "whole"], keep="last", maintain_order=True)
+    first = ends.with_row_index("row").sort("case_id", *order, "row")
+    first = first.unique(["case_id", "whole"], keep="first", maintain_order=True)
     found: dict[str, list[str]] = defaultdict(list)
-    for case, activity in last.select("case_id", "activity").iter_rows():
+    for case, activity in first.select("case_id", "activity").iter_rows():
         found[case].append(activity)
     return dict(found)

@@ -43,12 +43,6 @@ def branch(name: str, *following: str, **more: Any) -> dict[str, Any]:
     return task(name, *following, _can_skip_downstream=True, **more)
 
 
-def in_order(trace: str, first: str, second: str) -> bool:
-    """Whether the first comes before the second, where there are both."""
-    done = trace.split()
-    return not {first, second} <= set(done) or done.index(first) < done.index(second)
-
-
 def test_independent_tasks_come_in_any_order_and_joins_wait_for_all() -> None:
     made = read(task("a", "b", "c"), task("b", "d"), task("c", "d"), task("d"))
     assert words(made) == {"a b c d", "a c b d"}
@@ -80,47 +74,47 @@ def test_a_plain_dag_allows_exactly_its_topological_orders(ways: set[tuple[int, 
     assert of_automaton(read(*tasks).model, 6) == expected
 
 
-def test_a_skipped_task_leaves_an_event_and_what_follows_may_still_run() -> None:
+def test_a_branch_leaves_out_what_it_does_not_choose_and_what_needs_that() -> None:
     made = read(
         branch("choose", "ship", "keep"),
         task("ship", "tell"),
         task("keep", "tell"),
         task("tell", trigger_rule="none_failed_min_one_success"),
     )
-    found = words(made)
-    # Airflow skips `keep` before it notes that `choose` has ended.
-    assert {"keep choose ship tell", "choose keep ship tell"} <= found
-    assert all(sorted(each.split()) == ["choose", "keep", "ship", "tell"] for each in found)
-    assert all(in_order(each, "ship", "tell") and in_order(each, "keep", "tell") for each in found)
+    assert words(made) == {
+        "choose", "choose ship tell", "choose keep tell", "choose ship keep tell",
+        "choose keep ship tell",
+    }  # fmt: skip
     assert said(made) == {("choose", "branch")}
 
 
-def test_a_task_that_needs_all_is_skipped_with_the_first_that_was() -> None:
+def test_a_task_that_needs_all_runs_after_all_or_not_at_all() -> None:
     made = read(branch("choose", "a"), task("slow", "join"), task("a", "join"), task("join"))
-    found = words(made)
-    assert {"a join choose slow", "choose a slow join", "a choose slow join"} <= found
+    assert words(made) == {
+        "choose slow", "slow choose", "choose a slow join", "choose slow a join",
+        "slow choose a join",
+    }  # fmt: skip
     other = read(task("first", "join"), task("slow", "join"), task("join"))
     assert words(other) == {"first slow join", "slow first join"}
-    assert all(in_order(each, "a", "join") for each in found)
 
 
-def test_a_short_circuit_skips_all_below_it_at_once() -> None:
+def test_a_short_circuit_may_leave_out_all_below_it() -> None:
     kind = {"_can_skip_downstream": True, "task_type": "ShortCircuitOperator"}
     made = read(task("ask", "a", **kind), task("a", "b"), task("b", trigger_rule="all_done"))
-    assert words(made) >= {"a b ask", "b a ask", "ask a b"}
+    assert words(made) == {"ask", "ask a b", "ask a", "ask b"}
     assert said(made) == {("ask", "branch")}
 
 
 def test_what_runs_in_any_case_waits_for_all_and_is_never_left_out() -> None:
     made = read(branch("choose", "a"), task("a", "clean"), task("clean", trigger_rule="all_done"))
-    assert words(made) == {"choose a clean", "a choose clean", "a clean choose"}
+    assert words(made) == {"choose a clean", "choose clean"}
 
 
 def test_rules_that_ask_for_one_do_not_wait_for_the_others() -> None:
     made = read(task("a", "c"), task("b", "c"), task("c", trigger_rule="one_success"))
     assert words(made) == {"a b c", "b a c", "a c b", "b c a"}
     failed = read(task("a", "c"), task("b", "c"), task("c", trigger_rule="one_failed"))
-    assert words(failed) == {"a b c", "b a c", "a c b", "b c a"}
+    assert words(failed) == {"a b", "b a", "a b c", "b a c", "a c b", "b c a"}
     assert said(failed) == {("c", "trigger rule")}
     always = read(task("a", "c"), task("c", trigger_rule="always"))
     assert words(always) == {"a c", "c a"}
@@ -193,7 +187,7 @@ def test_a_run_as_the_source_tells_it_fits_its_dag() -> None:
     ]
     events = decode("\n".join(lines).encode())
     traces = ended(events, pl.concat_str("activity", pl.col("instance_id").str.extract(r"(.*)/")))
-    assert traces["r1"] == ["check", "pack", "pack", "keep", "choose", "label", "ship", "tell"]
+    assert traces["r1"] == ["check", "pack", "pack", "choose", "ship", "tell"]
     made = read(
         task("check", "pack"),
         task("pack", "choose", _is_mapped=True),

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 
 from miner.discovery.automaton import Automaton
 from miner.errors import ModelError, UnknownNameError
-from miner.model import bpmn_builder
+from miner.model import bpmn_builder, bpmn_states
 from miner.model.bpmn import bpmn_lanes
 from miner.model.bpmn_net import read_bpmn
 from miner.model.bpmn_writer import to_bpmn
@@ -27,6 +27,7 @@ from tests.model.bpmn_texts import (
     translated,
     words,
 )
+from tests.model.fitting import misfit
 from tests.model.languages import by_definition, of_automaton, trees
 
 
@@ -389,11 +390,17 @@ def test_the_same_document_gives_the_same_net() -> None:
     assert read_bpmn(text).model == read_bpmn(text).model
 
 
-def test_a_part_with_too_many_states_allows_more_and_says_so() -> None:
-    ways = [f"p1 > A{n} > B{n} > p2" for n in range(12)]
+def test_a_part_with_too_many_states_allows_more_and_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bpmn_states, "MOST_STATES", 10)
+    ways = [f"p1 > A{n} > p2" for n in range(4)]
     stop = event("endEvent", "stop", "terminate")
     found = translated(stop, "start > p1", "p2 > end", "p1 > x1 > stop", *ways)
     assert [r for r in found.remarks if "states" in r.text]
+    whole = [f"A{n}" for n in range(4)]
+    assert misfit(found.model, whole) is None
+    assert misfit(found.model, whole[:2]) is None
 
 
 def test_ten_thousand_elements_are_read_in_a_few_seconds() -> None:

@@ -15,6 +15,7 @@ from miner.model.airflow import read_airflow
 from miner.model.asl import read_asl
 from miner.model.google_workflows import read_google_workflows
 from miner.model.logic_apps import read_logic_apps
+from miner.model.soundness import soundness
 from miner.model.translation import Translation
 
 READERS: dict[str, tuple[Callable[..., Translation], Any]] = {
@@ -84,6 +85,14 @@ READERS: dict[str, tuple[Callable[..., Translation], Any]] = {
         },
     ),
 }  # fmt: skip
+
+
+@pytest.mark.parametrize("language", READERS)
+def test_the_net_of_a_definition_is_sound(language: str) -> None:
+    read, definition = READERS[language]
+    checked = soundness(read(json.dumps(definition), name="m").model.net)
+    assert checked.sound, checked.reason
+
 
 ODD = st.one_of(
     st.none(), st.booleans(), st.integers(-1, 3), st.sampled_from(["", "A", "a", "\ud800", "end"]),

@@ -77,7 +77,26 @@ def test_the_content_tells_the_format() -> None:
     assert recognised('{"definition": {"actions": {}, "triggers": {}}}') == "logic-apps"
     assert recognised("main:\n  steps:\n    - a:\n        return: 1\n") == "google-workflows"
     assert recognised('{"__version": 1, "dag": {"tasks": []}}') == "airflow"
+    assert recognised('{"tasks": ["a"], "constraints": []}') == "declare"
+    assert recognised('{"tasks": [{"task_id": "a"}], "total_entries": 1}') == "airflow"
     assert recognised("activity a\nResponse[a, b] | |\n") == "declare"
+
+
+EXAMPLES = {
+    "asl": '{"StartAt": "a", "States": {"a": {"Type": "Task", "Resource": "r", "End": true}}}',
+    "logic-apps": '{"definition": {"triggers": {}, "actions": {"a": {"type": "Http"}}}}',
+    "google-workflows": "main:\n  steps:\n    - a:\n        call: http.get\n",
+    "airflow": '{"tasks": [{"task_id": "a", "downstream_task_ids": []}], "total_entries": 1}',
+    "declare": "activity a\nExistence[a] | |\n",
+    "process-tree": "->( 'a', X( 'a', tau ) )",
+}
+
+
+@pytest.mark.parametrize("format_", EXAMPLES)
+def test_each_format_is_read_whether_it_is_named_or_not(format_: str) -> None:
+    named = read_model(EXAMPLES[format_], format_, name="m")
+    assert "a" in named.model.net.labels()
+    assert read_model(EXAMPLES[format_], name="m") == named
 
 
 def test_a_file_gives_its_name(tmp_path: Path) -> None:

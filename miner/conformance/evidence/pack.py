@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import polars as pl
 
@@ -69,10 +70,11 @@ def write_pack(
     Raises InputError for a time before the last load, in the future, or at which the allow-list
     was another, and for a file that cannot be written; ModelError for a model that cannot end.
     """
-    held, snapshot = _held(store, question, choose, seconds, progress)
-    made = Made(_time(held.log, at), audit.actor(), _previous_root(store.folder))
-    answer = _answer(store, question, held, snapshot, out)
-    manifest = _write(store, question, made, answer, out)
+    with _written_whole(out) as file:
+        held, snapshot = _held(store, question, choose, seconds, progress)
+        made = Made(_time(held.log, at), audit.actor(), _previous_root(store.folder))
+        answer = _answer(store, question, held, snapshot, out)
+        manifest = _write(file, store, question, made, answer)
     audit.note(
         store.folder, ACTION, process=question.process, root=manifest.root, made_at=made.at,
         file=out.name,
@@ -126,20 +128,13 @@ def _answer(
     )
 
 
-def _write(
-    store: EventStore, question: Question, made: Made, answer: Answer, out: Path
-) -> Manifest:
-    """Write the pack whole or not at all."""
-    trail = store.folder / audit.FILE
-    files = contents(question, made, answer, trail.read_bytes() if trail.exists() else b"")
+@contextmanager
+def _written_whole(out: Path) -> Iterator[BinaryIO]:
+    """A file that becomes `out` when the block ends, and is gone when the block fails."""
     unfinished = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     try:
         with unfinished.open("wb") as file:
-            archive = Archive(file)
-            for name, write in files.items():
-                with archive.stream(name) as sink:
-                    write(sink)
-            manifest = archive.close_with(_about(question, made, answer))
+            yield file
         unfinished.replace(out)
     except OSError as error:
         raise InputError(
@@ -148,7 +143,18 @@ def _write(
         ) from error
     finally:
         unfinished.unlink(missing_ok=True)
-    return manifest
+
+
+def _write(
+    file: BinaryIO, store: EventStore, question: Question, made: Made, answer: Answer
+) -> Manifest:
+    trail = store.folder / audit.FILE
+    files = contents(question, made, answer, trail.read_bytes() if trail.exists() else b"")
+    archive = Archive(file)
+    for name, write in files.items():
+        with archive.stream(name) as sink:
+            write(sink)
+    return archive.close_with(_about(question, made, answer))
 
 
 def _about(question: Question, made: Made, answer: Answer) -> dict[str, Any]:
@@ -170,6 +176,7 @@ def _time(log: EventLog, at: datetime | None) -> datetime:
     now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
     if at is None:
         return now
+    at = at.replace(microsecond=0)
     loaded = log.row("select max(started_at) as at from load")["at"]
     if at > now or (loaded is not None and at < loaded.replace(microsecond=0)):
         raise InputError(
@@ -193,7 +200,7 @@ def _previous_root(folder: Path) -> str | None:
     if not trail.exists():
         return None
     root = None
-    for line in trail.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in trail.read_text(encoding="utf-8", errors="replace").split("\n"):
         if f'"{ACTION}"' in line:
             root = _root_in(line) or root
     return root

@@ -98,47 +98,49 @@ def violations(
     limit of the rule does.
     """
     return log.query(
-        f"""
-        {_steps(rule)},
-        page as (
-            select j.case_key, i.case_id, j.number, j.kind, j.activity, j.expected_after,
-                j.resource_key, j.at, j.added_time
-            from settled as j
-            join case_identity as i using (case_key)
-            where j.outcome = 'broken'
-            order by i.case_id, j.number nulls last, j.activity, j.kind
-            limit $limit
-            offset $offset
-        )
-        select
-            p.case_id,
-            p.number,
-            p.kind,
-            p.activity,
-            p.expected_after,
-            $rule as rule,
-            r.resource,
-            p.at as timestamp,
-            v.process_version as version,
-            case
-                when p.kind in ('extra', 'repeated')
-                    then epoch_us(p.at) - epoch_us(before.completed_at)
-                else p.added_time
-            end as added_time
-        from page as p
-        join "case" as c using (case_key)
-        left join activity_instance as before
-            on before.case_key = p.case_key and before.number = p.number - 1
-        left join resource as r on r.resource_key = p.resource_key
-        left join process_version as v on v.version_key = c.version_key
-        order by p.case_id, p.number nulls last, p.activity, p.kind
-        """,
+        f"{_steps(rule)}{_PAGE}",
         DEVIATION,
         rule=rule.name,
         limit=limit,
         offset=offset,
         **_parameters(log, rule),
     )
+
+
+_PAGE = """,
+page as (
+    select j.case_key, i.case_id, j.number, j.kind, j.activity, j.expected_after,
+        j.resource_key, j.at, j.added_time
+    from settled as j
+    join case_identity as i using (case_key)
+    where j.outcome = 'broken'
+    order by i.case_id, j.number nulls last, j.activity, j.kind, j.added_time
+    limit $limit
+    offset $offset
+)
+select
+    p.case_id,
+    p.number,
+    p.kind,
+    p.activity,
+    p.expected_after,
+    $rule as rule,
+    r.resource,
+    p.at as timestamp,
+    v.process_version as version,
+    case
+        when p.kind in ('extra', 'repeated')
+            then epoch_us(p.at) - epoch_us(before.completed_at)
+        else p.added_time
+    end as added_time
+from page as p
+join "case" as c using (case_key)
+left join activity_instance as before
+    on before.case_key = p.case_key and before.number = p.number - 1
+left join resource as r on r.resource_key = p.resource_key
+left join process_version as v on v.version_key = c.version_key
+order by p.case_id, p.number nulls last, p.activity, p.kind, p.added_time
+"""
 
 
 def _result(log: EventLog, rule: Rule, known: set[str]) -> RuleResult:

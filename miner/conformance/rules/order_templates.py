@@ -42,11 +42,6 @@ _BEFORE = {
         "then lag(completed_at) over in_case end",
     ),
 }
-# Without a limit it does not matter which one follows: the last of a case is found much sooner.
-_LAST_AFTER = (
-    "nullif(greatest(max(number) filter (where is_then and is_done) over whole, number), number)",
-    "null::timestamp",
-)
 # Whether an open case may still keep it, when it does not yet.
 _OPEN_ENDED = {
     "plain": "true",
@@ -57,7 +52,6 @@ _OPEN_ENDED = {
 
 _WINDOWS = """
     window
-        whole as (partition by case_key),
         in_case as (partition by case_key order by number),
         later as (
             partition by case_key order by number
@@ -71,7 +65,7 @@ _WINDOWS = """
 
 def response(rule: Rule, name: str = "judged") -> str:
     """Each `first` is followed by `then`, in time if there is a limit."""
-    number, at = _AFTER[rule.mode] if rule.mode != "plain" or rule.at_most else _LAST_AFTER
+    number, at = _AFTER[rule.mode]
     return f"""
 followed as (
     select
