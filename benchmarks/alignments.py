@@ -2,10 +2,11 @@
 
     PYTHONHASHSEED=0 python -m benchmarks.alignments ../shared/logs/real
 
-Models are those of the inductive miner on the variants, which depend on the hash seed. Times are for costs and moves; compiling,
-which happens once on a machine, and mining are not counted. pm4py's A* runs on 200 variants, taken
-evenly, for at most two minutes and twenty seconds each; its time for all is extrapolated from those
-it was given. r4pm is stopped after two minutes; its time is a lower bound then.
+Models are those of the inductive miner on the variants, which depend on the hash seed. Times are
+for costs and moves; compiling, which happens once on a machine, and mining are not counted. pm4py's
+A* runs on 200 variants, taken evenly, for at most two minutes in all and twenty seconds each; its
+time for all is extrapolated from those it was given. r4pm is stopped after two minutes; its time is
+a lower bound then.
 """
 
 from __future__ import annotations

@@ -41,6 +41,8 @@ def _block(tree: ProcessTree, before: str, after: str, places: Iterator[str]) ->
             yield Step(None, ends_, (after,))
         case Operator.LOOP:
             yield from _loop(tree, before, after, places)
+        case Operator.INCLUSIVE if len(tree.children) == 1:
+            yield from _block(tree.children[0], before, after, places)
         case Operator.INCLUSIVE:
             yield from _inclusive(tree, before, after, places)
 

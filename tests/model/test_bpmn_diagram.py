@@ -39,14 +39,15 @@ NESTED = """<?xml version="1.0"?>
   </process>%s
 </definitions>
 """
-CLOSED = """
-<bpmndi:BPMNDiagram xmlns:bpmndi="http://www.omg.org/spec/BPMN/20100524/DI"
-  xmlns:dc="http://www.omg.org/spec/DD/20100524/DC"><bpmndi:BPMNPlane bpmnElement="p">%s
-</bpmndi:BPMNPlane></bpmndi:BPMNDiagram>""" % "".join(
+PLACES = "".join(
     f'<bpmndi:BPMNShape bpmnElement="{name}"><dc:Bounds x="{100 * n}" y="{n}" width="80" '
     'height="60"/></bpmndi:BPMNShape>'
     for n, name in enumerate(("s", "sub", "late", "warn", "e", "w"))
 )
+CLOSED = f"""
+<bpmndi:BPMNDiagram xmlns:bpmndi="http://www.omg.org/spec/BPMN/20100524/DI"
+  xmlns:dc="http://www.omg.org/spec/DD/20100524/DC"><bpmndi:BPMNPlane bpmnElement="p">{PLACES}
+</bpmndi:BPMNPlane></bpmndi:BPMNDiagram>"""
 
 
 def named(drawn: BpmnDiagram, name: str) -> Shape:

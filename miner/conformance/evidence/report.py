@@ -73,8 +73,8 @@ def _in_short(answer: Answer) -> str:
     rules = f" Rules broken: {broken} of {asked}." if asked else ""
     return (
         f"Of {judged:,} closed cases, {found.conforming_cases:,} ({100 * rate:.2f} %) ran as "
-        f"modelled; {found.accepted_cases:,} ({100 * accepted:.2f} %) did or had accepted "
-        f"deviations alone.{rules}"
+        f"modelled; {found.accepted_cases:,} ({100 * accepted:.2f} %) did or deviated "
+        f"only where the allow-list accepts it.{rules}"
     )
 
 
@@ -117,8 +117,8 @@ def _figures(answer: Answer) -> str:
         "log_fitness", "precision", "total_cost",
     )  # fmt: skip
     note = (
-        "Before the allow-list counts every deviation; the accepted cases conform or have only "
-        "deviations that are on the allow-list."
+        "Before the allow-list, every deviation counts: conforming cases have none. After it, "
+        "accepted cases have none but those on the allow-list."
     )
     return page.section(
         "Conformance",
@@ -130,7 +130,9 @@ def _figures(answer: Answer) -> str:
 
 def _exceptions(answer: Answer) -> Iterable[str]:
     yield page.section(
-        "Deviations", page.table(answer.conformance.deviations, file="figures.json", most=50)
+        "Deviations",
+        page.paragraph("Where one activity was done instead of another, both are counted."),
+        page.table(answer.conformance.deviations, file="figures.json", most=50),
     )
     first = deviations(answer.held, limit=page.MOST_ROWS)
     said = [sentence(row) for row in first.iter_rows(named=True)]
