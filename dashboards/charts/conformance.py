@@ -11,7 +11,8 @@ from dashboards.units import UNKNOWN, moment, percent, plotly_text
 _MOST_LINES = 8
 _ROWS = 20
 _MARKERS = ("circle", "square", "diamond", "triangle-up", "x", "cross", "star", "hexagon")
-_HEAT = ((0.0, "rgba(203,90,82,0.06)"), (1.0, "rgba(203,90,82,1)"))
+_HEAT = ((0.0, "#5f7183"), (1.0, "#b0413a"))
+"""Dark enough for white text on light and on dark ground."""
 
 
 def conformance_lines(weeks: pl.DataFrame, change: pl.DataFrame) -> go.Figure:
@@ -49,7 +50,8 @@ def conformance_lines(weeks: pl.DataFrame, change: pl.DataFrame) -> go.Figure:
 def deviation_heat(matrix: pl.DataFrame) -> go.Figure:
     """Which version deviates where: the share of its cases; `matrix` has the columns of `MATRIX`.
 
-    The deviations with most cases have a row, at most 20; the share is written into each field.
+    The deviations with most cases have a row, at most 20; the share is written into each field, and
+    what no case of a version does is left empty.
     """
     name = pl.format("{} · {}", pl.col("activity"), pl.col("kind")).alias("deviation")
     named = matrix.with_columns(name, pl.col("version").fill_null("unknown version"))
@@ -63,12 +65,14 @@ def deviation_heat(matrix: pl.DataFrame) -> go.Figure:
     grid = [[cells.get((row, version)) for version in versions] for row in rows]
     figure = go.Figure(
         go.Heatmap(
-            z=[[cell["share"] if cell else 0 for cell in line] for line in grid],
+            z=[[cell["share"] if cell else None for cell in line] for line in grid],
             x=list(range(len(versions))),
             y=list(range(len(rows))),
-            text=[[percent(cell["share"]) if cell else UNKNOWN for cell in line] for line in grid],
+            text=[[percent(cell["share"]) if cell else "" for cell in line] for line in grid],
             texttemplate="%{text}",
-            customdata=[[_told(cell) for cell in line] for line in grid],
+            textfont={"color": "#ffffff"},
+            hoverongaps=False,
+            customdata=[[_told(cell) if cell else "" for cell in line] for line in grid],
             hovertemplate="%{customdata}<extra></extra>",
             colorscale=_HEAT,
             zmin=0,
@@ -112,9 +116,7 @@ def _named(version: str | None) -> str:
     return "unknown version" if version is None else f"version {plotly_text(version, 24)}"
 
 
-def _told(cell: dict[str, object] | None) -> str:
-    if cell is None:
-        return "no case of the version does so"
+def _told(cell: dict[str, object]) -> str:
     first, last = cell["first_seen"], cell["last_seen"]
     share = _rate(cell["share"])
     return (

@@ -32,7 +32,7 @@ def over_time(selection: Selection, against: Against) -> None:
     st.subheader("Per version", anchor=False)
     table(versions, HELD_VERSIONS, key="held versions")
     if matrix.height:
-        st.caption("Share of the cases of a version with each deviation, worst rows first.")
+        st.caption("Share of the cases of a version with each deviation; empty: none of them.")
         figure(deviation_heat(matrix), "Deviations by version", "matrix")
         with st.expander("The same as a table"):
             table(matrix, MATRIX, key="matrix table")

@@ -16,7 +16,6 @@ from dashboards.results import Selection, connected, derived
 from miner import EventLog, EventStore
 from miner.conformance import workflows
 from miner.conformance.held import Held, hold
-from miner.conformance.kept import keep
 from miner.conformance.workflows import Workflows
 from miner.errors import ModelError, StoreError, StoreLockedError
 
@@ -24,6 +23,7 @@ _T = TypeVar("_T")
 
 _AT_ONCE = 0.7
 _TICK = 0.3
+_LOADING = "Events are being loaded, so what was computed here is not kept."
 
 
 @dataclass(frozen=True)
@@ -92,20 +92,28 @@ class Holding:
 
     def _hold(self, connection: DuckDBPyConnection, selection: Selection, against: Against) -> Held:
         log = EventLog(connection, selection.process, selection.condition)
-        held = hold(log, against.workflows(log), progress=self._told)
-        if held.new_alignments and against.kind != "file":
-            self._keep(EventStore(selection.published.folder), held)
-        return held
-
-    def _keep(self, store: EventStore, held: Held) -> None:
+        models = against.workflows(log)
+        store = EventStore(selection.published.folder)
+        if against.kind == "file" or self._is_written(store):
+            return hold(log, models, progress=self._told)
         try:
-            with store.lock(wait=0.0):
-                pass  # nobody writes; a page does not wait for who does
-            keep(store, held.log)
+            return hold(log, models, store=store, progress=self._told)
         except StoreLockedError:
-            self.unkept = "Events are being loaded, so what was computed here is not kept."
+            self.unkept = _LOADING
         except StoreError as error:
             self.unkept = f"What was computed here is not kept: {error.message}"
+        return hold(log, models, progress=self._told)
+
+    def _is_written(self, store: EventStore) -> bool:
+        """Whether somebody writes just now: a page does not wait for them."""
+        try:
+            with store.lock(wait=0.0):
+                return False
+        except StoreLockedError:
+            self.unkept = _LOADING
+        except OSError as error:
+            self.unkept = f"What was computed here is not kept: {error.strerror or error}."
+        return True
 
     def _told(self, share: float) -> None:
         self.share = share

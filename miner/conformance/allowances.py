@@ -86,7 +86,9 @@ def allowances(log: EventLog) -> pl.DataFrame:
 
 def accepted_cases(held: Held) -> int:
     """The judged cases that conform, or whose deviations are all on the allow-list now."""
-    return int(held.log.row(_ACCEPTED)["cases"])
+    any_allowed = held.log.row(f"select count(*) as found from allowance where {_IN_FORCE}")
+    sql = _ACCEPTED if any_allowed["found"] else _CONFORMING
+    return int(held.log.row(sql)["cases"])
 
 
 def _check(log: EventLog, allowance: Allowance) -> None:
@@ -141,11 +143,15 @@ ALLOWED = f"""exists (
         )"""
 """Whether the deviation d of the case j, which ran on the version v, is on the allow-list."""
 
-_ACCEPTED = f"""
+_CONFORMING = """
 select count(*) as cases
 from judged_case as j
 join aligned as a using (model, trace_key)
 where a.cost = 0
+"""
+
+_ACCEPTED = f"""
+{_CONFORMING}
     or j.case_key not in (
         select j.case_key
         from judged_case as j

@@ -87,13 +87,15 @@ def conformance_figures(log: EventLog) -> dict[str, Figure]:
     }
 
 
-SUPPLIERS: dict[str, Supplier] = dict.fromkeys(
-    (
-        *("median_cycle_time", "p95_cycle_time", "p99_cycle_time", "failure_rate", "retry_rate"),
-        *("rework_rate", "open_cases", "first_pass_yield", "throughput_per_day"),
-    ),
-    performance_figures,
-) | dict.fromkeys(("fitness", "conformance_rate"), conformance_figures)
+_OF_SUMMARY = (
+    *("median_cycle_time", "p95_cycle_time", "p99_cycle_time", "failure_rate", "retry_rate"),
+    *("rework_rate", "open_cases", "first_pass_yield", "throughput_per_day"),
+)
+SUPPLIERS: dict[str, Supplier] = {
+    **{name: performance_figures for name in _OF_SUMMARY},
+    "fitness": conformance_figures,
+    "conformance_rate": conformance_figures,
+}
 """Where the figure of a budget comes from; each supplier is asked once per check."""
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from miner.conformance.alignments import Alignments, Traces, align
-from miner.conformance.kept import ALIGNMENT, TRACE, TRACE_DEVIATION, keep
+from miner.conformance.kept import ALIGNMENT, NO_TRACE, TRACE, TRACE_DEVIATION, keep
 from miner.conformance.patterns import deviations_of_moves
 from miner.conformance.precisions import lay_precisions
 from miner.conformance.traces import lay_judged, lay_traces
@@ -66,7 +66,8 @@ def hold(
     precise = whole and lay_precisions(log, workflows)
     if store is not None and (alignments.height or (whole and (retraced or precise))):
         keep(store, log)
-    return Held(log, workflows, alignments.height)
+    new = alignments.filter(pl.col("trace_key") != NO_TRACE)
+    return Held(log, workflows, new.height)
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,10 @@ def _aligned(
     for number, workflow in enumerate(workflows.workflows):
         part = _part(tell, number, len(workflows.workflows))
         missing = _missing(log, workflow)
+        known = log.row_or_none(_KNOWN_SHORTEST, model=workflow.key)
+        if known is not None and missing.is_empty():
+            shortest.append((workflow.key, known["cost"]))
+            continue
         aligned = align(
             workflow.model,
             _traces(log, missing),
@@ -109,6 +114,9 @@ def _aligned(
             )
         shortest.append((workflow.key, aligned.shortest))
         new_costs, new_deviations = _rows(log, workflow, missing, aligned)
+        if known is None:
+            nothing = (workflow.key, NO_TRACE, aligned.shortest)
+            costs.append(pl.DataFrame([nothing], schema=ALIGNMENT, orient="row"))
         costs.append(new_costs)
         deviations.append(new_deviations)
         traces.append(missing)
@@ -165,6 +173,8 @@ def _rows(
     )  # fmt: skip
     return costs, kept.select(model, *list(TRACE_DEVIATION)[1:]).cast(TRACE_DEVIATION)
 
+
+_KNOWN_SHORTEST = f"select cost from alignment where model = $model and trace_key = {NO_TRACE}"
 
 _MISSING = """
 with missing as (

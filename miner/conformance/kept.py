@@ -7,6 +7,9 @@ import polars as pl
 from miner.eventlog.log import EventLog
 from miner.eventlog.store import EventStore
 
+NO_TRACE = 0
+"""The key of the empty trace, which shows what a model costs alone; variants begin at 1."""
+
 ALIGNMENT = pl.Schema({"model": pl.UInt64(), "trace_key": pl.Int64(), "cost": pl.Int32()})
 TRACE_DEVIATION = pl.Schema(
     {
@@ -62,7 +65,7 @@ _KEPT = {
 _OF = "(select process_key from process where process = $process)"
 # Somebody else may have kept the same in the meantime, and a load may have dropped a variant.
 _STANDS = f"""
-    (f.trace_key < 0 or f.trace_key in (
+    (f.trace_key <= {NO_TRACE} or f.trace_key in (
         select v.variant_key
         from variant as v
         join found_newly_aligned as n

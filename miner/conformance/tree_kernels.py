@@ -113,11 +113,11 @@ def _empty_stack(most_own, most_met, blocks):  # type: ignore[no-untyped-def]
         costs[costs_at[block] : costs_at[block] + places] = blocks.rest[at : at + places]
     for node in range(nodes):
         node_costs[node_costs_at[node]] = blocks.shortest[node]
-    events = events_at[size]
-    entry, place, number = np.empty((3, events), np.int32)
+    entry, place, number = np.empty((3, events_at[size]), np.int32)
     above, split = np.empty(node_events_at[nodes], np.int32), np.zeros(split_at[nodes], np.int32)
+    own, met = np.zeros_like(most_own), np.zeros_like(most_met)
     return Stack(
-        np.zeros_like(most_own), np.zeros_like(most_met), costs, costs_at, events_at, entry, place, number,
+        own, met, costs, costs_at, events_at, entry, place, number,
         node_costs, node_costs_at, node_events_at, above, split, split_at,
     )  # fmt: skip
 
@@ -368,8 +368,7 @@ def align_range(codes, offsets, order, begin, end, blocks, costs, matched):  # t
     Traces are taken in `order[begin:end]`, which is that of their events read backwards. Returns
     the model moves: trace, number of the event before which it is, transition.
     """
-    most_own, most_met = _most(codes, offsets, order, begin, end, blocks)
-    stack = _empty_stack(most_own, most_met, blocks)
+    stack = _empty_stack(*_most(codes, offsets, order, begin, end, blocks), blocks)
     tasks = np.empty((2 * len(blocks.entries) + 2, 5), np.int64)
     moves = np.empty((1024, 3), np.int32)
     done, before = 0, -1

@@ -22,13 +22,20 @@ _MOST_CONTEXTS = 5_000
 
 
 class Builder:
-    """Collects the rules of a process; `sketch` leaves out labels and what is in sub-processes."""
+    """Collects the rules of a process; `sketch` leaves out labels and what is in sub-processes.
+
+    `leaves` says which events of the model leave an event.
+    """
 
     def __init__(
-        self, processes: Mapping[str, Process], *, events: bool, sketch: bool = False
+        self,
+        processes: Mapping[str, Process],
+        leaves: Callable[[Node], bool] = lambda _: False,
+        *,
+        sketch: bool = False,
     ) -> None:
         self.processes = processes
-        self.events = events
+        self.leaves = leaves
         self.sketch = sketch
         self.rules: list[Rule] = []
         self.remarks: dict[Remark, None] = {}
@@ -80,7 +87,7 @@ class Builder:
         """Whether a case ends with one token at one end, so that nothing has to be counted."""
         if self.sketch or not branches(context.scope):
             return True
-        sketch = Builder({}, events=False, sketch=True)
+        sketch = Builder({}, sketch=True)
         copy = sketch.context("sketch", Context("", context.scope, after="sink", node=context.node))
         sketch.content(copy, "source")
         for late in sketch.last:
@@ -143,7 +150,7 @@ class Builder:
 
     def _event(self, node: Node, context: Context, before: str) -> str:
         behind = context.place(f"after {node.id}")
-        label = node.name if self.events and node.name else None
+        label = node.label if self.leaves(node) else None
         self.rule(label, (before,), (behind,), node.id)
         return behind
 

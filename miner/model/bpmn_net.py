@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import combinations
 
 from miner.errors import ModelError, UnknownNameError
-from miner.model.bpmn import Document, Process, parse_bpmn
+from miner.model.bpmn import Document, Node, Process, parse_bpmn
 from miner.model.bpmn_builder import Builder
 from miner.model.bpmn_rules import Context, Rule
 from miner.model.bpmn_states import MOST_STATES, expanded
 from miner.model.process_model import ProcessModel
-from miner.model.translation import Remark, Translation
+from miner.model.translation import Remark, Seen, Translation
 from miner.model.workflow_net import Step, net_of
 
 _SOURCE, _SINK = "source", "sink"
@@ -24,12 +24,12 @@ def read_bpmn(
     name: str = "model",
     version: str | None = None,
     process: str | None = None,
-    events: bool = False,
+    events: bool | Seen = False,
 ) -> Translation:
     """The net of a process in a BPMN 2.0 document, and remarks on what it cannot say exactly.
 
     Tasks and calls leave an event each, named as they are or by their id; calls of a process in the
-    same document are replaced by what it does. With `events`, named events do as well. A task with
+    same document are replaced by what it does. With `events`, named events do as well, or those that it says are seen. A task with
     an interrupting boundary event may be interrupted before its event or right after, since logs
     differ in this; what runs when an end terminates all or an error ends the case may still end
     before. Conditions and times are not evaluated: a choice stays a choice.
@@ -46,7 +46,7 @@ def read_bpmn(
     """
     document = parse_bpmn(text)
     chosen = _chosen(document, process)
-    build = Builder(document.processes, events=events)
+    build = Builder(document.processes, _leaving(events))
     build.process(chosen, _SOURCE, _SINK)
     net = net_of(list(_steps(build)), _SOURCE, _SINK)
     remarks = [*document.remarks, *build.remarks, *_left_out(document, chosen, build)]
@@ -55,6 +55,12 @@ def read_bpmn(
         remarks.append(Remark(None, "conditionExpression", said))
     model = ProcessModel(name, net, "bpmn", text, None, version)
     return Translation(model, tuple(remarks))
+
+
+def _leaving(events: bool | Seen) -> Callable[[Node], bool]:
+    if callable(events):
+        return lambda node: events(node.label, node.id)
+    return lambda node: events and bool(node.name)
 
 
 def _chosen(document: Document, name: str | None) -> Process:

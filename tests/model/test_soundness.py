@@ -9,6 +9,7 @@ from miner.model.workflow_net import Arc, Step, Transition, WorkflowNet, net_of
 from tests.model.bpmn_texts import translated
 from tests.model.languages import trees
 
+
 @settings(max_examples=150, deadline=None)
 @given(trees(operators=tuple(Operator)))
 def test_nets_of_trees_are_sound(found: ProcessTree) -> None:
