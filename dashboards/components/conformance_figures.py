@@ -7,7 +7,7 @@ import streamlit as st
 from dashboards.components.figures import key_figures
 from dashboards.components.holding import Against, held_result
 from dashboards.results import Selection
-from dashboards.units import UNKNOWN, markdown, plural, share, whole
+from dashboards.units import UNKNOWN, markdown, percent, plural, share, whole
 from miner.conformance.conform import Conformance, conformance
 
 _MOST_NOTES = 12
@@ -41,6 +41,11 @@ def conformance_figures(selection: Selection, against: Against) -> None:
         }
     )
     st.caption(_counted(found, judged))
+    st.caption(
+        f"Generalization {_quality(found.generalization)} · simplicity "
+        f"{_quality(found.simplicity)} · precision covers {percent(found.precision_covered)} of "
+        "the beginnings of cases"
+    )
     _notes(found)
 
 

@@ -71,6 +71,11 @@ class Holding:
         self._thread = ThreadPoolExecutor(1, "holding")
         self._held: Future[Held] = self._thread.submit(self._hold, connection, selection, against)
 
+    @property
+    def usable(self) -> bool:
+        """Whether it is still at work, or came to its end; what failed may be tried again."""
+        return not self._held.done() or self._held.exception() is None
+
     def wait(self, seconds: float) -> bool:
         """Whether the cases are held after at most so long; raises what went wrong."""
         try:
@@ -153,7 +158,11 @@ def _holding_of(selection: Selection, against: Against) -> Holding:
 
 
 @st.cache_resource(
-    show_spinner=False, max_entries=4, ttl=3600, on_release=lambda found: found.close()
+    show_spinner=False,
+    max_entries=4,
+    ttl=3600,
+    validate=lambda found: found.usable,
+    on_release=lambda found: found.close(),
 )
 def _holding(key: tuple[str, ...], against: Against, _selection: Selection) -> Holding:
     return Holding(connected(_selection.published), _selection, against)

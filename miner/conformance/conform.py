@@ -8,7 +8,7 @@ import polars as pl
 
 from miner.conformance.allowances import accepted_cases
 from miner.conformance.held import Held, Progress, hold
-from miner.conformance.precisions import precision_of_all
+from miner.conformance.model_qualities import model_qualities
 from miner.conformance.traces import INSTANCES
 from miner.conformance.workflows import Workflows
 from miner.eventlog.log import EventLog
@@ -50,6 +50,9 @@ class Conformance:
     whole trace and run the model alone; `log_fitness` divides the sums of both. Shares are null
     without any case. `model` is null where cases were held against several versions.
 
+    `precision`, `precision_covered`, `generalization` and `simplicity` are those of `Qualities`,
+    weighted by the cases held against each model.
+
     `accepted_cases` are the conforming ones and those whose deviations are all on the allow-list.
     `open_cases` still run, `unmodelled_cases` ran on a version that nobody defined; neither is
     judged.
@@ -67,6 +70,9 @@ class Conformance:
     fitness: float | None
     log_fitness: float | None
     precision: float | None
+    precision_covered: float | None
+    generalization: float | None
+    simplicity: float | None
     unaligned_cases: int
     open_cases: int
     unmodelled_cases: int
@@ -100,6 +106,7 @@ def conformance(held: Held) -> Conformance:
     aligned, cases = of_all["aligned_cases"], of_all["cases"]
     conforming = of_all["conforming_cases"]
     accepted = accepted_cases(held)
+    found = model_qualities(held.log, workflows)
     single = workflows.workflows[0] if len(workflows.workflows) == 1 else None
     return Conformance(
         single.model.name if single else None,
@@ -110,7 +117,10 @@ def conformance(held: Held) -> Conformance:
         of_all["total_cost"],
         of_all["fitness"],
         of_all["log_fitness"],
-        precision_of_all(held.log, workflows),
+        found.precision,
+        found.precision_covered,
+        found.generalization,
+        found.simplicity,
         cases - aligned,
         of_all["open_cases"],
         of_all["unmodelled_cases"],

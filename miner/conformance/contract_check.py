@@ -92,7 +92,7 @@ _OF_SUMMARY = (
     *("rework_rate", "open_cases", "first_pass_yield", "throughput_per_day"),
 )
 SUPPLIERS: dict[str, Supplier] = {
-    **{name: performance_figures for name in _OF_SUMMARY},
+    **dict.fromkeys(_OF_SUMMARY, performance_figures),
     "fitness": conformance_figures,
     "conformance_rate": conformance_figures,
 }

@@ -10,8 +10,8 @@ import polars as pl
 
 from miner.conformance.alignments import Alignments, Traces, align
 from miner.conformance.kept import ALIGNMENT, NO_TRACE, TRACE, TRACE_DEVIATION, keep
+from miner.conformance.model_qualities import lay_qualities
 from miner.conformance.patterns import deviations_of_moves
-from miner.conformance.precisions import lay_precisions
 from miner.conformance.traces import lay_judged, lay_traces
 from miner.conformance.workflows import Workflow, Workflows
 from miner.errors import ModelError
@@ -63,7 +63,7 @@ def hold(
     log.lay("aligned", _WITH_NEW.format(known="alignment", new="new_alignment", key="model"))
     log.lay("deviation_of_trace", _DEVIATIONS)
     whole = store is not None and not log.condition
-    precise = whole and lay_precisions(log, workflows)
+    precise = whole and lay_qualities(log, workflows)
     if store is not None and (alignments.height or (whole and (retraced or precise))):
         keep(store, log)
     new = alignments.filter(pl.col("trace_key") != NO_TRACE)

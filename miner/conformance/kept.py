@@ -24,7 +24,15 @@ TRACE_DEVIATION = pl.Schema(
     }
 )
 TRACE = pl.Schema({"trace_key": pl.Int64(), "activity_keys": pl.List(pl.Int32())})
-PRECISION = pl.Schema({"model": pl.UInt64(), "scope": pl.UInt64(), "precision": pl.Float64()})
+QUALITY = pl.Schema(
+    {
+        "model": pl.UInt64(),
+        "scope": pl.UInt64(),
+        "precision": pl.Float64(),
+        "precision_covered": pl.Float64(),
+        "generalization": pl.Float64(),
+    }
+)
 
 
 def keep(store: EventStore, log: EventLog) -> None:
@@ -59,7 +67,7 @@ _OF_ANY_CASES = {
 }
 _KEPT = {
     **_OF_ANY_CASES,
-    "new_precision": PRECISION,
+    "new_quality": QUALITY,
     "traced": pl.Schema({"case_key": pl.Int32(), "trace_key": pl.Int64()}),
 }
 _OF = "(select process_key from process where process = $process)"
@@ -103,8 +111,8 @@ _FORGET = (
     f"delete from traced_case where process_key = {_OF}",
     f"delete from traced_load where process_key = {_OF}",
     f"""
-    delete from model_precision
-    where process_key = {_OF} and scope in (select scope from found_new_precision)
+    delete from model_quality
+    where process_key = {_OF} and scope in (select scope from found_new_quality)
     """,
 )
 _KEEP_OF_ALL = (
@@ -116,8 +124,9 @@ _KEEP_OF_ALL = (
     """,
     f"insert into traced_load select {_OF}, $last::integer",
     f"""
-    insert into model_precision
-    select {_OF}, f.model, f.scope, $last::integer, f.precision
-    from found_new_precision as f
+    insert into model_quality
+    select {_OF}, f.model, f.scope, $last::integer, f.precision, f.precision_covered,
+        f.generalization
+    from found_new_quality as f
     """,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -133,7 +134,7 @@ def _summed(
         fitting,
         walk.precision,
         walk.covered,
-        _generalization(model.net, aligned.matched) if sums.cases else None,
+        generalization(model.net, _by_label(model.net, aligned.matched)) if sums.cases else None,
         simplicity(model.net),
         tuple(notes),
     )
@@ -182,10 +183,15 @@ def _fitness(
     )
 
 
-def _generalization(net: WorkflowNet, matched: npt.NDArray[np.int64]) -> float | None:
+def _by_label(net: WorkflowNet, matched: npt.NDArray[np.int64]) -> dict[str, int]:
+    pairs = zip(net.transitions, matched.tolist(), strict=True)
+    return {each.label: times for each, times in pairs if each.label is not None}
+
+
+def generalization(net: WorkflowNet, matched: Mapping[str, int]) -> float | None:
+    """Generalization of a net whose activities were matched so often; see `Qualities`."""
     labels = net.labels()
     if not labels or len(set(labels)) < len(labels):
         return None
-    visible = [number for number, each in enumerate(net.transitions) if each.label is not None]
-    doubt = sum(1 / math.sqrt(times) if times else 1.0 for times in matched[visible].tolist())
-    return 1 - doubt / len(labels)
+    times = [matched.get(label, 0) for label in labels]
+    return 1 - sum(1 / math.sqrt(each) if each > 0 else 1.0 for each in times) / len(labels)

@@ -1,8 +1,9 @@
 """What of each case is held against a model: its trace, and the model it is held against.
 
 A model says which work is done in which order. What an engine tried again is the same work, and
-what it left out or only scheduled was not done, so neither is part of the trace; what a person
-ordered to be done again is. Cases that still run are not judged: what they lack may yet come.
+what it left out or only scheduled and what was cancelled was not done, so none of it is part of the
+trace; what a person ordered to be done again is. Cases that still run are not judged: what they
+lack may yet come.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from miner.eventlog.log import EventLog
 
 KEY = pl.Int64()
 
-_LEFT_OUT = "(repetition = 'retry' or status in ('skipped', 'scheduled'))"
+_LEFT_OUT = "(repetition = 'retry' or status in ('skipped', 'scheduled', 'cancelled'))"
 
 
 def lay_traces(log: EventLog) -> int:

@@ -137,7 +137,9 @@ def of_version(log: EventLog, version: str | None) -> Workflows:
 
 def of_file(log: EventLog, path: Path) -> Workflows:
     """The model in a file, for all cases; raises ModelError where it is none."""
-    return Workflows((_fitted(read_model_file(path), _Names.of(log)),), by_version=False)
+    names = _Names.of(log)
+    read = read_model_file(path, seen=names.tell_of)
+    return Workflows((_fitted(read, names),), by_version=False)
 
 
 def of_model(log: EventLog, model: ProcessModel) -> Workflows:
@@ -193,7 +195,11 @@ def _definitions(log: EventLog) -> tuple[list[Workflow], list[str]]:
             continue
         try:
             read = read_model(
-                row["text"], _language(row["format"]), name=log.process, version=version
+                row["text"],
+                _language(row["format"]),
+                name=log.process,
+                version=version,
+                seen=names.tell_of,
             )
         except ModelError as error:
             refused.setdefault(key, f"Version {version or 'unknown'}: {error.message}")
@@ -232,6 +238,7 @@ class _Names:
 
     activities: Collection[str]
     by_id: Mapping[str, str]
+    without_id: Collection[str]
     confirmed: Mapping[str, str]
 
     @classmethod
@@ -245,6 +252,7 @@ class _Names:
         return cls(
             frozenset(known["activity"]),
             dict(zip(ids["name"], ids["activity"], strict=True)),
+            frozenset(known.filter(pl.col("name").is_null())["activity"]),
             dict(zip(said["name"], said["activity"], strict=True)),
         )
 
@@ -257,6 +265,12 @@ class _Names:
         if element_id is not None and element_id in self.by_id:
             return self.by_id[element_id], "id"
         return None, None
+
+    def tell_of(self, label: str, element_id: str) -> bool:
+        """Whether the log tells of this very element: by its id, else by its name."""
+        return (
+            element_id in self.by_id or label in self.confirmed or label in self.without_id
+        )
 
     def nearest(self, label: str) -> str | None:
         """The activity whose name looks most like `label`; a suggestion, nothing more."""

@@ -36,7 +36,7 @@ _TABLES = {
     "traced_load": None,
     "alignment": None,
     "trace_deviation": None,
-    "model_precision": None,
+    "model_quality": None,
     "load": None,
     "limitation": None,
 }

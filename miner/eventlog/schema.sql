@@ -330,10 +330,12 @@ create table trace_deviation (
 );
 
 -- Of all cases that `scope` tells to hold against the model, as they stood after a load.
-create table model_precision (
+create table model_quality (
     process_key smallint,
     model ubigint,
     scope ubigint,
     load_id integer,
-    precision double
+    precision double,
+    precision_covered double,
+    generalization double
 );

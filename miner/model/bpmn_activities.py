@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def activity(build: Builder, node: Node, context: Context, before: str, after: str) -> None:
     """Add an activity between two places, as often as its markers say."""
-    if node.kind in CALLS:
+    if node.kind in CALLS and not build.leaves(node):
         node = _called(build, node, context)
     if not node.loop:
         _once(build, node, context, before, after)

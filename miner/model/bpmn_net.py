@@ -29,23 +29,25 @@ def read_bpmn(
     """The net of a process in a BPMN 2.0 document, and remarks on what it cannot say exactly.
 
     Tasks and calls leave an event each, named as they are or by their id; calls of a process in the
-    same document are replaced by what it does. With `events`, named events do as well, or those that it says are seen. A task with
-    an interrupting boundary event may be interrupted before its event or right after, since logs
-    differ in this; what runs when an end terminates all or an error ends the case may still end
-    before. Conditions and times are not evaluated: a choice stays a choice.
+    same document are replaced by what it does. With `events`, named events do as well. Where it
+    says what a log tells of, just the events of the model that are seen do, and calls that are
+    stay what they are. A task with an interrupting boundary event may be interrupted before its
+    event or right after, since logs differ in this; what runs when an end terminates all or an
+    error ends the case may still end before. Conditions and times are not evaluated: a choice
+    stays a choice.
 
     Inclusive gateways, ends of several tokens, interrupted sub-processes and the like follow the
     standard's rules token by token; where no structure shows a net for them, the part has a place
     for each of its states, up to 20,000. Of larger parts the net allows more, and a remark says so.
 
-    `process` is the id or name of the one to read. By default it is the executable one that no
-    other calls; all others get a remark. Raises ModelError for documents that cannot be used, and
+    `process` is the id or name of the one to read. By default it is the one with the id `name`,
+    else the executable one that no other calls; all others get a remark. Raises ModelError for documents that cannot be used, and
     UnknownNameError when `process` is not there.
 
     Source: OMG, Business Process Model and Notation 2.0.2 (2014), chapter 13.
     """
     document = parse_bpmn(text)
-    chosen = _chosen(document, process)
+    chosen = _chosen(document, name if process is None and name in document.processes else process)
     build = Builder(document.processes, _leaving(events))
     build.process(chosen, _SOURCE, _SINK)
     net = net_of(list(_steps(build)), _SOURCE, _SINK)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from miner.errors import ModelError, UnknownNameError
-from miner.model.translation import Translation
+from miner.model.translation import Seen, Translation
 from miner.model.xml_reader import MOST_BYTES, local_name, parse_xml
 
 _READERS = {
@@ -48,11 +48,13 @@ def read_model(
     *,
     name: str = "model",
     version: str | None = None,
+    seen: Seen | None = None,
 ) -> Translation:
     """The net of a definition, and remarks on everything that it cannot say exactly.
 
     `format` is one of `MODEL_FORMATS`; without it, the content tells. Bytes have to be UTF-8, or in
-    the encoding that they declare as XML.
+    the encoding that they declare as XML. What is `seen` in the log leaves an event also where the
+    language does not say that it does: the events of BPMN.
 
     Raises ModelError for definitions that cannot be used: larger than 50 MB, empty, cut off, in
     another encoding or format, or with parts that make no sense, naming them; UnknownNameError for
@@ -64,12 +66,17 @@ def read_model(
         raise UnknownNameError("format of models", found, MODEL_FORMATS)
     module, function = _READERS[found]
     reader: Any = getattr(import_module(module), function)
-    translation: Translation = reader(decoded, name=name, version=version)
+    options = {"events": seen} if found == "bpmn" and seen is not None else {}
+    translation: Translation = reader(decoded, name=name, version=version, **options)
     return translation
 
 
 def read_model_file(
-    path: Path, format: str | None = None, *, version: str | None = None
+    path: Path,
+    format: str | None = None,
+    *,
+    version: str | None = None,
+    seen: Seen | None = None,
 ) -> Translation:
     """The model in a file, named after the file; see `read_model`.
 
@@ -92,7 +99,7 @@ def read_model_file(
     told = _ENDINGS[ending] if ending else None
     name = path.name[: -len(ending)] if ending else path.stem
     try:
-        return read_model(content, format or told, name=name, version=version)
+        return read_model(content, format or told, name=name, version=version, seen=seen)
     except ModelError as error:
         raise ModelError(f"{path}: {error.message}", hint=error.hint) from error
 

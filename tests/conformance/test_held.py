@@ -117,3 +117,11 @@ def test_a_filtered_log_keeps_what_it_found_for_the_whole(tmp_path: Path) -> Non
     some = store.log("p", LogFilter.of("without-activity b"))
     assert held_against(some, ABC, store).new_alignments == 1
     assert held_against(store.log("p"), ABC, store).new_alignments == 2
+
+
+def test_what_was_cancelled_was_not_done(tmp_path: Path) -> None:
+    store = EventStore(tmp_path / "store")
+    cases = {"c1": "a@0 b@1-2x c@3", "c2": "a@0 b@1-2x b@3 c@4", "c3": "a@0 b@1 c@2 c@3x"}
+    load(store, events_of(cases))
+    found = deviations(held_against(store.log("p"), ABC))
+    assert found.select("case_id", "kind", "activity").rows() == [("c1", "skipped", "b")]

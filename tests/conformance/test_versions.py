@@ -182,3 +182,33 @@ def test_a_name_is_matched_by_the_id_of_its_activity(tmp_path: Path) -> None:
     (workflow,) = own_versions(log).workflows
     assert workflow.names["matched_by"].to_list() == ["id", "name"]
     assert conformance(hold(log, own_versions(log))).conforming_cases == 1
+
+
+_BPMN = """<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL"><process id="p">
+<startEvent id="start" name="Begun"/><sequenceFlow id="f1" sourceRef="start" targetRef="a"/>
+<task id="a" name="A"/><sequenceFlow id="f2" sourceRef="a" targetRef="end"/>
+<endEvent id="end" name="Done"/></process></definitions>"""
+
+
+@pytest.mark.parametrize(
+    ("trace", "ids", "expected"),
+    [
+        ("A@1", {"A": "a"}, []),
+        ("Begun@0 A@1", {}, []),
+        ("Started@0 A@1 end@2", {"Started": "start", "A": "a", "end": "end"}, []),
+        ("A@1 Begun@2", {"A": "a", "Begun": "start"}, [("Begun", "swapped")]),
+        ("A@1 Begun@2", {"A": "a", "Begun": "other"}, [("Begun", "extra")]),
+    ],
+)
+def test_events_of_bpmn_are_expected_where_the_log_tells_of_them(
+    trace: str, ids: dict[str, str], expected: list[tuple[str, str]], tmp_path: Path
+) -> None:
+    events = events_of({"c": trace}).with_columns(
+        activity_id=pl.col("activity").replace_strict(ids, default=None, return_dtype=pl.String())
+    )
+    store = EventStore(tmp_path / "store")
+    with store.write() as writer:
+        writer.append(events, source="s", process="p")
+        writer.define([Definition("p", None, "bpmn", _BPMN)], source="s", process="p")
+    held = hold(store.log("p"), own_versions(store.log("p")))
+    assert deviation_matrix(held).select("activity", "kind").rows() == expected

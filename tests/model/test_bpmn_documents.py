@@ -52,6 +52,40 @@ def test_the_executable_pool_is_read_unless_another_is_named() -> None:
         read_bpmn(text, process="Seller")
 
 
+def test_the_pool_with_the_id_of_the_process_is_read_before_others() -> None:
+    pools = (("P", "start > A > end"), ("Q", "startq > B > endq"))
+    text = definitions(
+        "".join(f'<process id="{name}" isExecutable="true">{body(way)}</process>' for name, way in
+                pools)
+    )  # fmt: skip
+    for name, expected in (("P", "A"), ("Q", "B"), ("model", "A")):
+        assert words(of_automaton(read_bpmn(text, name=name).model, 3)) == {expected}
+
+
+def test_only_events_that_the_log_tells_of_leave_an_event() -> None:
+    late = event("boundaryEvent", "late", "timer", attachedToRef="A", name="Too late")
+    parts = (late, '<startEvent id="start" name="Begun"/>', "start > A > end", "late > B > end2")
+    asked = []
+
+    def seen(label: str, element_id: str) -> bool:
+        asked.append((label, element_id))
+        return element_id in ("late", "end2")
+
+    found = read_bpmn(document(*parts), events=seen)
+    ways = {"A", "Too late B end2", "A Too late B end2"}
+    assert words(of_automaton(found.model, 4)) == ways
+    assert ("Begun", "start") in asked
+
+
+def test_a_call_that_the_log_tells_of_is_one_activity() -> None:
+    call = '<callActivity id="K" name="Do it" calledElement="Q"/>'
+    other = f'<process id="Q">{body("startq > A > endq")}</process>'
+    text = definitions(f'<process id="P">{body(call, "start > K > end")}</process>{other}')
+    for known, expected in (("K", "Do it"), ("A", "A")):
+        found = read_bpmn(text, events=lambda _, element_id, known=known: element_id == known)
+        assert words(of_automaton(found.model, 3)) == {expected}
+
+
 def test_lanes_are_known_by_element() -> None:
     inner = '<lane id="L2" name="Clerk"><flowNodeRef>A</flowNodeRef></lane>'
     inner = f"<childLaneSet>{inner}</childLaneSet>"

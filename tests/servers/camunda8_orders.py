@@ -136,14 +136,7 @@ class Orders:
         (late,) = self.jobs("charge", milliseconds=300)
         self.found("JOB", "TIMED_OUT", lambda record: record["key"] == late["key"])
         self.work("charge", "check")
-        task = self.task("four")
-        instructions = {
-            "activateInstructions": [{"elementId": "charge"}],
-            "terminateInstructions": [
-                {"elementInstanceKey": str(task["value"]["elementInstanceKey"])}
-            ],
-        }
-        self.call("POST", f"/process-instances/{self.cases['four']}/modification", instructions)
+        self.move("four", "charge")
         self.work("charge", "check")
         self.task("four", nth=2)
 
@@ -197,6 +190,15 @@ class Orders:
         (job,) = self.jobs(kind)
         body = {"retries": retries, "errorMessage": f"{kind} failed"}
         self.call("POST", f"/jobs/{job['key']}/failure", body)
+
+    def move(self, name: str, element: str) -> None:
+        """Somebody moves a case that waits for its approval somewhere else."""
+        task = self.task(name)["value"]["elementInstanceKey"]
+        instructions = {
+            "activateInstructions": [{"elementId": element}],
+            "terminateInstructions": [{"elementInstanceKey": str(task)}],
+        }
+        self.call("POST", f"/process-instances/{self.cases[name]}/modification", instructions)
 
     def jobs(self, kind: str, milliseconds: int = 60_000) -> list[dict[str, Any]]:
         """The jobs of a kind that a worker is given for so long."""

@@ -27,6 +27,7 @@ from tests.ingest.contract import keeps_the_contract
 from tests.servers import airflow_postgres, postgres
 from tests.servers.airflow import PASSWORDS, Airflow, serve
 from tests.servers.airflow_orders import FIRST, SECOND, Orders, first_run
+from tests.servers.conformance import judged, matrix
 from tests.servers.waiting import LIMIT, until
 
 pytestmark = [pytest.mark.server, pytest.mark.xdist_group("airflow")]
@@ -200,6 +201,12 @@ def test_a_clear_is_an_intervention_and_a_second_version_is_told_apart(
         assert sorted(versions.rows()) == [("run-1", "1"), ("run-2", "2")]
         found = answer(stores[way], "summary", "orders")
         assert (found["cases"], found["failed_cases"]) == (2, 0)
+        # The second try of the check was the engine's; that of the charge was ordered by Ada.
+        assert matrix(stores[way], "orders") == [("1", "charge", "repeated", 1)], way
+        told = judged(stores[way], "orders")
+        assert (told["cases"], told["conforming_cases"]) == (2, 1), way
+        (row,) = answer(stores[way], "deviations", "orders")
+        assert row["case_id"] == "run-1"
     assert orders.versions() == [1, 2]
     texts = {(e.version, e.format): e.text for e in ways(airflow)["address"].definitions()}
     assert texts["1", "airflow-source"] == FIRST and texts["2", "airflow-source"] == SECOND

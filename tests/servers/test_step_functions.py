@@ -23,6 +23,7 @@ from miner.settings import settings
 from tests.commands import answer, run
 from tests.conftest import ROOT
 from tests.ingest.contract import keeps_the_contract
+from tests.servers.conformance import judged, matrix
 from tests.servers.moto import CREDENTIALS, Moto, serve
 from tests.servers.waiting import LIMIT, until
 
@@ -279,6 +280,30 @@ def test_what_happens_later_is_exactly_what_comes(
     assert ran_on["order-1"] == first and ran_on["order-5"] == second
     stored = store.read().sql("select version, text from definition where process = 'orders'")
     assert dict(stored.fetchall()) == texts
+
+
+@pytest.mark.usefixtures("moto")
+def test_the_matrix_shows_exactly_what_was_stopped(tmp_path: Path) -> None:
+    with serve() as moto:
+        orders = Orders(moto)
+        orders.approve("order-4", _first_orders(orders))
+        second = orders.definition(thank=True)
+        orders.states.update_state_machine(stateMachineArn=orders.machine, definition=second)
+        orders.approve("order-5", orders.start("order-5"))
+        orders.tables.delete_table(TableName="money")
+        stopped = orders.start("order-6")
+        until(lambda: orders.history(stopped)[-1]["type"] == "TaskFailed")
+        orders.states.stop_execution(executionArn=stopped)
+        orders.wait(stopped, "ABORTED")
+        source = StepFunctions(moto.region, moto.address, state_machine="orders")
+        load(source, EventStore(tmp_path / "store"), process="aws")
+        (version,) = [each.version for each in source.definitions() if each.text == second]
+    # What it lacks of the shortest way to an end, which is to be refused.
+    lacking = ("Approve", "Lines", "Pack", "Refused", "Ship", "Work")
+    assert matrix(tmp_path, "orders") == [(version, each, "skipped", 1) for each in lacking]
+    told = judged(tmp_path, "orders")
+    assert (told["cases"], told["conforming_cases"], told["unmodelled_cases"]) == (6, 5, 0)
+    assert {row["case_id"] for row in answer(tmp_path, "deviations", "orders")} == {stopped}
 
 
 def test_the_page_of_the_source_says_how_to_configure_it(
