@@ -16,6 +16,7 @@ from miner.errors import UnknownNameError
 
 if TYPE_CHECKING:
     from ingest.source import Note, Option, Source
+    from miner.eventlog.definitions import Limitation
     from miner.eventlog.store import EventStore
     from miner.eventlog.writer import Loaded
 
@@ -220,9 +221,14 @@ def _say_rejected(loaded: Loaded) -> None:
 
 def _say_limitations(loaded: Loaded) -> None:
     for each in loaded.limitations:
-        number = "" if each.events is None else f" ({each.events:,} events)"
-        touched = f" Touches {', '.join(each.measures)}." if each.measures else ""
-        say(f"{each.kind}: {each.text}{number}{touched}")
+        say(spoken(each))
+
+
+def spoken(limitation: Limitation) -> str:
+    """A limitation in one line: its kind, its sentence, how many events, which measures."""
+    number = "" if limitation.events is None else f" ({limitation.events:,} events)"
+    touched = f" Touches {', '.join(limitation.measures)}." if limitation.measures else ""
+    return f"{limitation.kind}: {limitation.text}{number}{touched}"
 
 
 def _first_line(kind: type[Source]) -> str:

@@ -13,6 +13,7 @@ import polars as pl
 from ingest.source import Known, Page, Source, options_given
 from miner.errors import SourceError
 from miner.eventlog import cursors, landing
+from miner.eventlog.definitions import Limitation
 from miner.eventlog.merge import Counts
 from miner.eventlog.store import EventStore
 from miner.eventlog.writer import Loaded, Progress
@@ -44,6 +45,7 @@ class _Load:
     since: float = field(default_factory=time.monotonic)
     loaded: Loaded | None = None
     idle: Counts = field(default_factory=Counts)
+    unkept: list[Limitation] = field(default_factory=list)
     seen: np.ndarray[tuple[int], np.dtype[np.uint64]] = field(
         default_factory=lambda: np.empty(0, np.uint64)
     )
@@ -64,8 +66,10 @@ class _Load:
         self.since = time.monotonic()
         frames = [page.events for page in pages if page.events.width]
         said = [page.cursor for page in pages if page.cursor is not None]
-        found = [limitation for page in pages for limitation in page.limitations]
-        if not any(frame.height for frame in frames) and not said and not found:
+        found = [*self.unkept, *(each for page in pages for each in page.limitations)]
+        begun = self.loaded is not None and self.loaded.load_id is not None
+        if not any(frame.height for frame in frames) and not said and not (found and begun):
+            self.unkept = _summed(found)
             self._acknowledge(pages)
             return
         events = _with_last_status(frames)
@@ -86,6 +90,8 @@ class _Load:
             landing.drop(self.store.folder, kept)
         if loaded.load_id is None:
             self.idle += loaded.counts
+        # There is no load yet to keep them with: the next pages may begin one.
+        self.unkept = _summed(found) if loaded.load_id is None else []
         self._see(events)
         self.loaded = replace(
             loaded,
@@ -96,10 +102,12 @@ class _Load:
 
     def total(self) -> Loaded:
         """What the load did, pages that brought nothing new included."""
+        told = tuple(self.unkept)
         if self.loaded is None:
-            return Loaded(self.source.name, self.process, Counts(), 0, 0.0, None, {})
+            nothing = Loaded(self.source.name, self.process, Counts(), 0, 0.0, None, {})
+            return replace(nothing, limitations=told)
         if self.loaded.load_id is None:
-            return replace(self.loaded, counts=self.idle)
+            return replace(self.loaded, counts=self.idle, limitations=told)
         return replace(self.loaded, counts=self.loaded.counts + self.idle)
 
     def _keep(self, pages: Sequence[Page]) -> landing.Landed | None:
@@ -132,6 +140,17 @@ def _with_last_status(frames: list[pl.DataFrame]) -> pl.DataFrame:
         return events
     key = [name for name in ("process", "case_id") if name in events.columns]
     return events.with_columns(pl.col("case_status").drop_nulls().last().over(key))
+
+
+def _summed(found: Sequence[Limitation]) -> list[Limitation]:
+    """Each statement once, with the events of all its like; unknown when one of them is."""
+    first: dict[tuple[str, str], Limitation] = {}
+    for each in found:
+        key = each.kind, each.text
+        known = first.get(key, replace(each, events=0)).events
+        both = None if known is None or each.events is None else known + each.events
+        first[key] = replace(each, events=both)
+    return list(first.values())
 
 
 def scope_of(source: Source, process: str) -> str:

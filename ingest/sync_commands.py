@@ -40,12 +40,13 @@ def sync(names: tuple[str, ...], every: float | None, store: EventStore, form: s
             f"There is no source in {FILE} here.",
             hint="Add a table like [sources.orders]; the pages in docs/sources have examples.",
         )
-    done = []
+    done, told = [], set[str]()
     for synced in rounds(configured(chosen), store, every=every):
         if every is None:
             done.append(synced)
         elif synced.loaded and synced.loaded.load_id is not None:
             emit(_row(synced), form)
+        _say_what_is_new(synced, told)
         if synced.error:
             say(f"{synced.name}: {synced.error}")
     if every is None:
@@ -81,6 +82,17 @@ def _row(synced: Synced) -> dict[str, Any]:
     if synced.loaded is None:
         return {"name": synced.name, "error": synced.error.message if synced.error else None}
     return {"name": synced.name, **as_row(synced.loaded)}
+
+
+def _say_what_is_new(synced: Synced, told: set[str]) -> None:
+    """Say what a source could not tell, each thing once however often it is read."""
+    from ingest.cli import spoken
+
+    for each in synced.loaded.limitations if synced.loaded else ():
+        key = f"{synced.name}: {each.kind}: {each.text}"
+        if key not in told:
+            told.add(key)
+            say(f"{synced.name}: {spoken(each)}")
 
 
 def _emit_rows(rows: list[dict[str, Any]], form: str) -> None:

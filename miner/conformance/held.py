@@ -93,8 +93,8 @@ def _aligned(
         [TRACE.to_frame()],
     )
     shortest = []
-    for number, workflow in enumerate(workflows.workflows):
-        part = _part(tell, number, len(workflows.workflows))
+    for number, workflow in enumerate(workflows.models):
+        part = _part(tell, number, len(workflows.models))
         missing = _missing(log, workflow)
         known = log.row_or_none(_KNOWN_SHORTEST, model=workflow.key)
         if known is not None and missing.is_empty():

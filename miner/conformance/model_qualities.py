@@ -39,7 +39,7 @@ def lay_qualities(log: EventLog, workflows: Workflows) -> bool:
 
     Lays `new_quality`; returns whether anything was found that is not kept.
     """
-    if _kept(log, workflows).height == len(workflows.workflows):
+    if _kept(log, workflows).height == len(workflows.models):
         log.lay("new_quality", QUALITY.to_frame())
         return False
     log.lay("new_quality", _computed(log, workflows))
@@ -49,8 +49,8 @@ def lay_qualities(log: EventLog, workflows: Workflows) -> bool:
 def model_qualities(log: EventLog, workflows: Workflows) -> ModelQualities:
     """The qualities of the models that the cases of `log` are held against."""
     kept = QUALITY.to_frame() if log.condition else _kept(log, workflows)
-    found = kept if kept.height == len(workflows.workflows) else _computed(log, workflows)
-    simple = [(each.key, simplicity(each.model.net)) for each in workflows.workflows]
+    found = kept if kept.height == len(workflows.models) else _computed(log, workflows)
+    simple = [(each.key, simplicity(each.model.net)) for each in workflows.models]
     schema = {"model": pl.UInt64(), "simplicity": pl.Float64()}
     rows = found.join(pl.DataFrame(simple, schema=schema, orient="row"), on="model").join(
         log.query(_CASES, _CASES_OF), on="model"
@@ -67,7 +67,7 @@ def _weighted(rows: pl.DataFrame, name: str) -> float | None:
 
 def _computed(log: EventLog, workflows: Workflows) -> pl.DataFrame:
     scope = _scope(workflows)
-    rows = [(each.key, scope, *_of_one(log, each)) for each in workflows.workflows]
+    rows = [(each.key, scope, *_of_one(log, each)) for each in workflows.models]
     return pl.DataFrame(rows, schema=QUALITY, orient="row")
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import polars as pl
 
@@ -82,6 +83,11 @@ class Workflows:
     unusable: tuple[str, ...] = ()
     """A sentence for each definition that is no model."""
 
+    @property
+    def models(self) -> tuple[Workflow, ...]:
+        """One workflow of each net: versions may differ in what no net says."""
+        return tuple({each.key: each for each in self.workflows}.values())
+
     def scopes(self) -> pl.DataFrame:
         """Which cases each is for, by version and by the time they were started."""
         rows: list[tuple[object, ...]] = []
@@ -92,7 +98,7 @@ class Workflows:
         unnamed = [each for each in self.workflows if each.version is None]
         rows += [(each.key, each.version, "this", None, None) for each in named]
         kind = "any" if unnamed else "unknown"
-        valid = unnamed or _one_after_another(named)
+        valid = _one_after_another(unnamed) or unnamed[-1:] or _one_after_another(named)
         for number, each in enumerate(valid):
             begin = each.valid_from if number else None
             until = valid[number + 1].valid_from if number + 1 < len(valid) else None
@@ -266,11 +272,11 @@ class _Names:
             return self.by_id[element_id], "id"
         return None, None
 
-    def tell_of(self, label: str, element_id: str) -> bool:
-        """Whether the log tells of this very element: by its id, else by its name."""
-        return (
-            element_id in self.by_id or label in self.confirmed or label in self.without_id
-        )
+    def tell_of(self, label: str, element_id: str) -> Literal["id", "name"] | None:
+        """By what the log tells of an element; not by the name of what has another id."""
+        if element_id in self.by_id:
+            return "id"
+        return "name" if label in self.confirmed or label in self.without_id else None
 
     def nearest(self, label: str) -> str | None:
         """The activity whose name looks most like `label`; a suggestion, nothing more."""

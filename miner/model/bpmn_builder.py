@@ -24,7 +24,7 @@ _MOST_CONTEXTS = 5_000
 class Builder:
     """Collects the rules of a process; `sketch` leaves out labels and what is in sub-processes.
 
-    `leaves` says which events of the model leave an event.
+    `leaves` says which events of the model leave an event and which calls are not replaced.
     """
 
     def __init__(

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import combinations
 
 from miner.errors import ModelError, UnknownNameError
-from miner.model.bpmn import Document, Node, Process, parse_bpmn
+from miner.model.bpmn import EVENTS, Document, Node, Process, Scope, parse_bpmn
 from miner.model.bpmn_builder import Builder
-from miner.model.bpmn_rules import Context, Rule
+from miner.model.bpmn_rules import Context, Rule, kind_of
 from miner.model.bpmn_states import MOST_STATES, expanded
 from miner.model.process_model import ProcessModel
 from miner.model.translation import Remark, Seen, Translation
@@ -29,26 +29,27 @@ def read_bpmn(
     """The net of a process in a BPMN 2.0 document, and remarks on what it cannot say exactly.
 
     Tasks and calls leave an event each, named as they are or by their id; calls of a process in the
-    same document are replaced by what it does. With `events`, named events do as well. Where it
-    says what a log tells of, just the events of the model that are seen do, and calls that are
-    stay what they are. A task with an interrupting boundary event may be interrupted before its
-    event or right after, since logs differ in this; what runs when an end terminates all or an
-    error ends the case may still end before. Conditions and times are not evaluated: a choice
-    stays a choice.
+    same document are replaced by what it does. With `events`, named events do as well; where it
+    says what a log tells of, those of which it does, and where it does by id, all events of the
+    same kind and trigger. Calls of which a log tells are not replaced.
+
+    A task with an interrupting boundary event may be interrupted before its event or right after,
+    since logs differ in this; what runs when an end terminates all or an error ends the case may
+    still end before. Conditions and times are not evaluated: a choice stays a choice.
 
     Inclusive gateways, ends of several tokens, interrupted sub-processes and the like follow the
     standard's rules token by token; where no structure shows a net for them, the part has a place
     for each of its states, up to 20,000. Of larger parts the net allows more, and a remark says so.
 
     `process` is the id or name of the one to read. By default it is the one with the id `name`,
-    else the executable one that no other calls; all others get a remark. Raises ModelError for documents that cannot be used, and
-    UnknownNameError when `process` is not there.
+    else the executable one that no other calls; all others get a remark. Raises ModelError for
+    documents that cannot be used, and UnknownNameError when `process` is not there.
 
     Source: OMG, Business Process Model and Notation 2.0.2 (2014), chapter 13.
     """
     document = parse_bpmn(text)
     chosen = _chosen(document, name if process is None and name in document.processes else process)
-    build = Builder(document.processes, _leaving(events))
+    build = Builder(document.processes, _leaving(events, document))
     build.process(chosen, _SOURCE, _SINK)
     net = net_of(list(_steps(build)), _SOURCE, _SINK)
     remarks = [*document.remarks, *build.remarks, *_left_out(document, chosen, build)]
@@ -59,10 +60,29 @@ def read_bpmn(
     return Translation(model, tuple(remarks))
 
 
-def _leaving(events: bool | Seen) -> Callable[[Node], bool]:
-    if callable(events):
-        return lambda node: events(node.label, node.id)
-    return lambda node: events and bool(node.name)
+def _leaving(events: bool | Seen, document: Document) -> Callable[[Node], bool]:
+    """Which events leave one, and which calls stay calls."""
+    if not callable(events):
+        return lambda node: events and node.kind in EVENTS and bool(node.name)
+    nodes = [node for process in document.processes.values() for node in _within(process.scope)]
+    found = {node.id: events(node.label, node.id) for node in nodes}
+    names = {node.label for node in nodes if node.kind not in EVENTS}
+    recorded = {(node.kind, kind_of(node)) for node in nodes if found[node.id] == "id"}
+
+    def leaves(node: Node) -> bool:
+        if node.kind not in EVENTS:
+            return found[node.id] is not None
+        named = found[node.id] == "name" and node.label not in names
+        return named or (node.kind, kind_of(node)) in recorded
+
+    return leaves
+
+
+def _within(scope: Scope) -> Iterator[Node]:
+    for node in scope.nodes.values():
+        yield node
+        if node.inner is not None:
+            yield from _within(node.inner)
 
 
 def _chosen(document: Document, name: str | None) -> Process:

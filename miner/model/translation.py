@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from miner.model.process_model import ProcessModel
 
-Seen = Callable[[str, str], bool]
-"""Whether a log tells of an element of a model, given the element's name and id."""
+Seen = Callable[[str, str], Literal["id", "name"] | None]
+"""By what a log tells of an element of a model, given the element's name and id."""
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ SEEN = {
     "failures": "Interventions",
     "cases": "Select a row to open the case.",
     "log_quality": "16 checks",
+    "conformance": "No modelled workflow of",
 }
 KNOWN_NOISE = ("404 (Not Found)",)
 """A deep link asks for host-config and health below the page, too; then beside it."""

@@ -27,6 +27,11 @@ SHOWN = {
     "failures": ("Failures and rework", "Retries", "Rework", "Interventions"),
     "cases": ("Cases", "Select a row to open the case."),
     "log_quality": ("Log quality", "16 checks"),
+    "conformance": (
+        "Conformance",
+        "Does the work run as it was modelled?",
+        "No modelled workflow of",
+    ),
 }
 
 

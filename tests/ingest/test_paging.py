@@ -185,6 +185,44 @@ def test_what_a_source_could_not_tell_is_summed_up_and_kept(tmp_path: Path) -> N
     ]
 
 
+@dataclass(frozen=True)
+class Blind(Numbers):
+    """A system that shows nothing but that it does not; for tests."""
+
+    shows: Annotated[bool, "whether it shows something in the end"] = False
+
+    def fetch(self, known: Known) -> Iterator[Fetched]:
+        for events in (1, 2):
+            yield Fetched(b"", None, (Limitation("rights", "No case may be read.", (), events),))
+        yield Fetched(b"", None, (Limitation("hidden", "Some are hidden.", ()),))
+        if self.shows:
+            yield from super().fetch(known)
+
+    def decode(self, raw: bytes) -> pl.DataFrame:
+        return super().decode(raw) if raw else pl.DataFrame()
+
+
+def test_a_load_that_adds_nothing_still_says_what_the_source_could_not_tell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paging, "MOST_PAGES", 1)
+    monkeypatch.setattr(paging, "MOST_HELD", 1)
+    store = EventStore(tmp_path / "s")
+    told = (
+        Limitation("rights", "No case may be read.", (), 3),
+        Limitation("hidden", "Some are hidden.", ()),
+    )
+    nothing = load(Blind(2), store, process="p")
+    assert (nothing.load_id, nothing.counts.read, nothing.limitations) == (None, 0, told)
+    some = load(Blind(2, shows=True), store, process="p")
+    assert some.counts.new == 2
+    assert set(told) < set(some.limitations)
+    known = load(Blind(2, shows=True), store, process="p")
+    assert (known.load_id, known.limitations) == (None, told)
+    texts = limitations(store.log("p"))["text"].to_list()
+    assert sorted(texts) == ["Half is missing.", "No case may be read.", "Some are hidden."]
+
+
 def test_definitions_are_kept_once(tmp_path: Path) -> None:
     store = EventStore(tmp_path / "s")
     for upto in (2, 4):

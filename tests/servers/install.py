@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shutil
 import signal
@@ -114,6 +115,22 @@ def go_install(name: str, package: str) -> Path:
     def build(folder: Path) -> None:
         environment = {**os.environ, "GOBIN": str(folder), "CGO_ENABLED": "0"}
         run([_go(), "install", package], env=environment)
+
+    (program,) = (path for path in built(name, build).iterdir() if path.is_file())
+    return program
+
+
+def go_build(name: str, module: str, package: str) -> Path:
+    """The program of a `package` in `module@version`, built inside its module, in the cache.
+
+    For modules that cannot be installed from outside: there their replacements and sums count.
+    """
+
+    def build(folder: Path) -> None:
+        told = json.loads(run([_go(), "mod", "download", "-json", module], cwd=folder))
+        environment = {**os.environ, "CGO_ENABLED": "0"}
+        command = [_go(), "build", "-trimpath", "-o", folder, package]
+        run(command, env=environment, cwd=told["Dir"])
 
     (program,) = (path for path in built(name, build).iterdir() if path.is_file())
     return program

@@ -1,7 +1,7 @@
-"""A server that answers as Jaeger's query service does, with traces that it is given.
+"""A server that answers as Jaeger's query service does, for what the real one never does.
 
-Jaeger itself cannot be installed by its Go module: the commit whose module has no replacements is
-not served by the module proxy, and releases cannot be installed from outside.
+It refuses, breaks off, knows the older interface only, and counts what it is asked. A test holds
+it against the real one.
 """
 
 from __future__ import annotations

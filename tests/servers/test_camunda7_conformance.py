@@ -79,4 +79,4 @@ def test_the_matrix_shows_exactly_what_the_clerk_changed(
         "Check stock": orders.cases["checked again"],
     }
     assert matrix(tmp_path, "shipment") == []
-    assert judged(tmp_path, "shipment")["conforming_cases"] == 5
+    assert judged(tmp_path, "shipment")["conforming_cases"] == 6

@@ -26,9 +26,11 @@ from tests.conftest import ROOT
 from tests.ingest.contract import keeps_the_contract
 from tests.ingest.local_server import Answer, Request
 from tests.ingest.spans import SECOND, START, request, span
+from tests.servers import jaeger_all_in_one
 from tests.servers.jaeger import Jaeger, serve
+from tests.servers.jaeger_all_in_one import RealJaeger
 from tests.servers.test_otlp import CONTENT, FAILURES, rows, work
-from tests.servers.waiting import LIMIT
+from tests.servers.waiting import LIMIT, until
 
 pytestmark = [pytest.mark.server, pytest.mark.xdist_group("jaeger")]
 
@@ -42,22 +44,83 @@ def jaeger() -> Iterator[Jaeger]:
         yield server
 
 
-def orders(cases: int, **about: str) -> list[Any]:
+@pytest.fixture(scope="module")
+def real() -> Iterator[RealJaeger]:
+    with jaeger_all_in_one.serve() as server:
+        yield server
+
+
+def orders(cases: int, *, service: str = "shop", **about: str) -> list[Any]:
     """Spans of the SDK: of each order a check, and charges until one succeeds."""
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import SimpleSpanProcessor
     from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-    resource = Resource.create({"service.name": "shop", "service.version": "1.0"})
+    resource = Resource.create({"service.name": service, "service.version": "1.0"})
     provider, kept = TracerProvider(resource=resource), InMemorySpanExporter()
     provider.add_span_processor(SimpleSpanProcessor(kept))
     work(provider.get_tracer("tests"), cases, **about)
     return list(kept.get_finished_spans())
 
 
-def traces(jaeger: Jaeger, **options: Any) -> JaegerTraces:
+def traces(jaeger: Jaeger | RealJaeger, **options: Any) -> JaegerTraces:
     return JaegerTraces(**{"address": jaeger.address, "settle": 0.0} | options)
+
+
+def shown(source: JaegerTraces, events: int) -> None:
+    """Wait until the server shows what was exported to it."""
+    until(lambda: sum(page.events.height for page in source.pages(Known())) >= events)
+
+
+@pytest.mark.parametrize("api", ["v3", "legacy"])
+def test_jaeger_itself_tells_what_was_done(real: RealJaeger, tmp_path: Path, api: str) -> None:
+    service = f"shop-{api}"
+    real.export(orders(20, service=service))
+    shown(traces(real, service=service), 20 * 10)
+    loaded = answer(
+        tmp_path, "load", "jaeger", "--address", real.address, "--process", "orders", "--service",
+        service, "--api", api, "--case", "order.id", "--settle", "0", "--limit", "7",
+    )  # fmt: skip
+    assert loaded["new"] == 20 * 2 * (2 + FAILURES + 1)
+    holds_the_known_numbers(tmp_path)
+
+
+def test_jaeger_itself_is_read_on_from_where_it_stopped(real: RealJaeger, tmp_path: Path) -> None:
+    source = traces(real, service="later", case="order.id")
+    store = EventStore(tmp_path / "store")
+    for known, more in ((0, 4), (4, 3)):
+        real.export(orders(more, service="later"))
+        shown(source, 10 * (known + more))
+        assert load(source, store, process="orders").counts.new == 10 * more
+    assert load(source, store, process="orders").counts.new == 0
+    assert load(traces(real, service="nobody"), store, process="orders").counts.read == 0
+
+
+@pytest.mark.parametrize("api", ["v3", "legacy"])
+def test_the_server_of_these_tests_answers_as_jaeger_itself_does(
+    real: RealJaeger, jaeger: Jaeger, api: str
+) -> None:
+    made = orders(5, service=f"both-{api}")
+    real.export(made)
+    jaeger.export(made)
+    shown(traces(real, service=f"both-{api}"), 5 * 10)
+    one, other = (
+        keeps_the_contract(traces(each, service=f"both-{api}", api=api)).sort("event_id")
+        for each in (real, jaeger)
+    )
+    assert {name for name in one.columns if not one[name].equals(other[name])} == set()
+
+
+def holds_the_known_numbers(folder: Path) -> None:
+    """Twenty orders, each with two charges that failed and a third that did not."""
+    assert answer(folder, "summary", "orders")["cases"] == 20
+    failures = {row["activity"]: row for row in answer(folder, "failures", "orders")}
+    charge = failures["charge"]
+    assert (charge["attempts"], charge["failed_attempts"], charge["retries"]) == (60, 40, 40)
+    assert charge["top_error"] == "ValueError"
+    (variant,) = answer(folder, "variants", "orders")
+    assert variant["activities"] == ["GET /stock/{id}", "charge", "charge", "charge", "order"]
 
 
 def fill(jaeger: Jaeger, count: int, *, every: float = 20) -> None:
@@ -77,13 +140,7 @@ def test_the_figures_are_those_of_what_was_done(
         "--case", "order.id", "--settle", "0",
     )  # fmt: skip
     assert loaded["new"] == loaded["read"] == 20 * 2 * (2 + FAILURES + 1)
-    assert answer(tmp_path, "summary", "orders")["cases"] == 20
-    failures = {row["activity"]: row for row in answer(tmp_path, "failures", "orders")}
-    charge = failures["charge"]
-    assert (charge["attempts"], charge["failed_attempts"], charge["retries"]) == (60, 40, 40)
-    assert charge["top_error"] == "ValueError"
-    (variant,) = answer(tmp_path, "variants", "orders")
-    assert variant["activities"] == ["GET /stock/{id}", "charge", "charge", "charge", "order"]
+    holds_the_known_numbers(tmp_path)
 
 
 def test_both_interfaces_give_the_same_events(jaeger: Jaeger) -> None:
