@@ -13,9 +13,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from tests.ingest.local_server import Answer, LocalServer, Request, answering
+
+
+class Kept(NamedTuple):
+    """A span and where it comes from, each as OTLP/JSON has them."""
+
+    resource: dict[str, Any]
+    scope: dict[str, Any]
+    span: dict[str, Any]
 
 
 @dataclass
@@ -30,17 +38,16 @@ class Jaeger:
     fault: Callable[[Request], Answer | None] = lambda _: None
     """Answers instead of it."""
     server: LocalServer | None = None
-    spans: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = field(
-        default_factory=lambda: defaultdict(list)
-    )
-    """By trace: the resource and the span, each as OTLP/JSON has them."""
+    spans: dict[str, list[Kept]] = field(default_factory=lambda: defaultdict(list))
+    """By trace."""
 
     def add(self, request: dict[str, Any]) -> None:
         """Take in the spans of an exporter's request."""
         for resource_spans in request["resourceSpans"]:
             for scope_spans in resource_spans["scopeSpans"]:
                 for span in scope_spans["spans"]:
-                    self.spans[span["traceId"]].append((resource_spans["resource"], span))
+                    kept = Kept(resource_spans["resource"], scope_spans.get("scope", {}), span)
+                    self.spans[span["traceId"]].append(kept)
 
     def export(self, spans: Sequence[Any]) -> None:
         """Take in spans of the OpenTelemetry SDK."""
@@ -85,25 +92,22 @@ class Jaeger:
         if not found:
             return Answer({"error": {"httpCode": 404, "message": "No traces found"}}, 404)
         resource_spans = [
-            {"resource": resource, "scopeSpans": [{"scope": {}, "spans": [span]}]}
+            {"resource": kept.resource, "scopeSpans": [{"scope": kept.scope, "spans": [kept.span]}]}
             for trace in found
-            for resource, span in self.spans[trace]
+            for kept in self.spans[trace]
         ]
         return Answer({"result": {"resourceSpans": resource_spans}})
 
     def _services(self) -> list[str]:
-        return sorted(
-            {_service(resource) for spans in self.spans.values() for resource, _ in spans}
-        )
+        return sorted({_service(kept) for spans in self.spans.values() for kept in spans})
 
     def _found(self, service: str, start: int, end: int, limit: str) -> list[str]:
         """Traces with a span of the service that started then, the latest first."""
         matching = {
-            trace: max(_micros(span) for _, span in spans)
+            trace: max(_micros(kept.span) for kept in spans)
             for trace, spans in self.spans.items()
             if any(
-                _service(resource) == service and start <= _micros(span) <= end
-                for resource, span in spans
+                _service(kept) == service and start <= _micros(kept.span) <= end for kept in spans
             )
         }
         return sorted(matching, key=lambda trace: -matching[trace])[: int(limit)]
@@ -118,10 +122,10 @@ def serve() -> Iterator[Jaeger]:
         yield jaeger
 
 
-def _service(resource: dict[str, Any]) -> str:
+def _service(kept: Kept) -> str:
     return next(
         each["value"]["stringValue"]
-        for each in resource["attributes"]
+        for each in kept.resource["attributes"]
         if each["key"] == "service.name"
     )
 
@@ -142,13 +146,16 @@ def _tags(attributes: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return tags
 
 
-def _legacy(trace: str, spans: list[tuple[dict[str, Any], dict[str, Any]]]) -> dict[str, Any]:
+def _legacy(trace: str, spans: list[Kept]) -> dict[str, Any]:
     """A trace as the older API has it."""
     processes, made = {}, []
-    for resource, span in spans:
-        key = f"p{len(processes) + 1}"
-        processes[key] = {"serviceName": _service(resource), "tags": _tags(resource["attributes"])}
+    for kept in spans:
+        key, span, about = f"p{len(processes) + 1}", kept.span, _tags(kept.resource["attributes"])
+        processes[key] = {"serviceName": _service(kept), "tags": about}
         tags = _tags(span.get("attributes", []))
+        if "name" in kept.scope:
+            name = kept.scope["name"]
+            tags.append({"key": "otel.scope.name", "type": "string", "value": name})
         kind = str(span.get("kind", "SPAN_KIND_INTERNAL")).removeprefix("SPAN_KIND_").lower()
         tags.append({"key": "span.kind", "type": "string", "value": kind})
         if span.get("status", {}).get("code") in (2, "STATUS_CODE_ERROR"):
@@ -172,7 +179,7 @@ def _legacy(trace: str, spans: list[tuple[dict[str, Any], dict[str, Any]]]) -> d
             {"refType": "CHILD_OF", "traceID": trace, "spanID": span["parentSpanId"]}
             for _ in range("parentSpanId" in span)
         ]
-        lasts = int(span["endTimeUnixNano"]) // 1000 - _micros(span)
+        lasts = (int(span["endTimeUnixNano"]) - int(span["startTimeUnixNano"])) // 1000
         made.append(
             {
                 "traceID": trace, "spanID": span["spanId"], "operationName": span["name"],
