@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -21,7 +22,11 @@ from tests.test_cli import procession
 
 
 @pytest.mark.parametrize("source", ["csv", "jsonl", "parquet", "xes", "ocel"])
-@pytest.mark.parametrize("content", [b"", b"\n\n", b"\x00" * 100, b"\xff\xfe", os.urandom(200)])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\n\n", b"\x00" * 100, b"\xff\xfe", random.Random(7).randbytes(200)],
+    ids=["empty", "newlines", "nul", "byte-order-mark", "noise"],
+)
 def test_what_is_no_log_at_all(tmp_path: Path, source: str, content: bytes) -> None:
     refused(tmp_path, write(tmp_path, content, f"log.{source}"), source=source)
 

@@ -15,7 +15,25 @@ from miner.eventlog.log import EventLog
 
 KEY = pl.Int64()
 
-_LEFT_OUT = "(repetition = 'retry' or status in ('skipped', 'scheduled', 'cancelled'))"
+_UNDONE = "status in ('skipped', 'scheduled', 'cancelled')"
+
+# A retry whose earlier attempts nobody recorded is all there is of the work.
+_DONE = f"""
+    select columns(*)
+    from activity_instance
+    semi join {{cases}} using (case_key)
+    where not {_UNDONE}
+    window earlier as (
+        partition by case_key, activity_key
+        order by number
+        rows between unbounded preceding and 1 preceding
+    )
+    qualify repetition is distinct from 'retry'
+        or coalesce(
+            min(coalesce(attempt, 0)) over earlier >= attempt,
+            count(*) over earlier = 0
+        )
+"""
 
 
 def lay_traces(log: EventLog) -> int:
@@ -49,13 +67,11 @@ with affected as (
     select distinct case_key
     from activity_instance
     semi join changed_case using (case_key)
-    where {_LEFT_OUT}
+    where repetition = 'retry' or {_UNDONE}
 ),
 done as (
     select case_key, list(activity_key order by number) as activity_keys
-    from activity_instance
-    semi join affected using (case_key)
-    where not coalesce({_LEFT_OUT}, false)
+    from ({_DONE.format(cases="affected")})
     group by case_key
 )
 select
@@ -114,8 +130,6 @@ select
     case_key,
     row_number() over (partition by case_key order by number) as position,
     columns(* exclude (case_key))
-from activity_instance
-semi join traced using (case_key)
-where not coalesce({_LEFT_OUT}, false)
+from ({_DONE.format(cases="traced")})
 """
 """The activity instances that traces consist of, with their position in the trace."""

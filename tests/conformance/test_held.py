@@ -125,3 +125,21 @@ def test_what_was_cancelled_was_not_done(tmp_path: Path) -> None:
     load(store, events_of(cases))
     found = deviations(held_against(store.log("p"), ABC))
     assert found.select("case_id", "kind", "activity").rows() == [("c1", "skipped", "b")]
+
+
+def test_a_retry_is_left_out_only_where_an_earlier_attempt_is_known() -> None:
+    traces = {
+        "both": [("a", 1), ("b", 1), ("b", 2), ("c", 1)],
+        "last": [("a", 1), ("b", 3), ("c", 1)],
+        "again": [("a", 1), ("b", 3), ("b", 2), ("c", 1)],
+        "unknown": [("a", None), ("b", None), ("b", None), ("c", None)],
+    }
+    rows = [
+        (case, name, at(minute), attempt, "fail" if name == "b" and minute == 1 else "complete")
+        for case, trace in traces.items()
+        for minute, (name, attempt) in enumerate(trace)
+    ]
+    names = ("case_id", "activity", "timestamp", "attempt", "lifecycle")
+    log = EventLog.from_frame(pl.DataFrame(rows, schema=names, orient="row"))
+    found = deviations(held_against(log, ABC))
+    assert found.select("case_id", "kind", "activity").rows() == [("again", "repeated", "b")]

@@ -80,10 +80,26 @@ def test_jaeger_itself_tells_what_was_done(real: RealJaeger, tmp_path: Path, api
     shown(traces(real, service=service), 20 * 10)
     loaded = answer(
         tmp_path, "load", "jaeger", "--address", real.address, "--process", "orders", "--service",
-        service, "--api", api, "--case", "order.id", "--settle", "0", "--limit", "7",
+        service, "--api", api, "--case", "order.id", "--settle", "0",
     )  # fmt: skip
     assert loaded["new"] == 20 * 2 * (2 + FAILURES + 1)
     holds_the_known_numbers(tmp_path)
+
+
+@pytest.mark.parametrize("api", ["v3", "legacy"])
+def test_windows_in_which_jaeger_itself_has_too_many_traces_are_halved(
+    real: RealJaeger, tmp_path: Path, api: str
+) -> None:
+    made = []
+    for _ in range(30):
+        made += orders(1, service=f"many-{api}")
+        time.sleep(0.003)  # a window is not halved below a millisecond
+    real.export(made)
+    shown(traces(real, service=f"many-{api}"), 30 * 10)
+    source = traces(real, service=f"many-{api}", api=api, limit=7)
+    loaded = load(source, EventStore(tmp_path / "store"), process="work")
+    assert (loaded.counts.new, loaded.cases) == (30 * 10, 30)
+    assert "truncated" not in {each.kind for each in loaded.limitations}
 
 
 def test_jaeger_itself_is_read_on_from_where_it_stopped(real: RealJaeger, tmp_path: Path) -> None:

@@ -287,6 +287,9 @@ def test_the_matrix_shows_exactly_what_was_stopped(tmp_path: Path) -> None:
     with serve() as moto:
         orders = Orders(moto)
         orders.approve("order-4", _first_orders(orders))
+        source = StepFunctions(moto.region, moto.address, state_machine="orders")
+        # moto tells the newest version of every execution.
+        load(source, EventStore(tmp_path / "store"), process="aws")
         second = orders.definition(thank=True)
         orders.states.update_state_machine(stateMachineArn=orders.machine, definition=second)
         orders.approve("order-5", orders.start("order-5"))
@@ -295,7 +298,6 @@ def test_the_matrix_shows_exactly_what_was_stopped(tmp_path: Path) -> None:
         until(lambda: orders.history(stopped)[-1]["type"] == "TaskFailed")
         orders.states.stop_execution(executionArn=stopped)
         orders.wait(stopped, "ABORTED")
-        source = StepFunctions(moto.region, moto.address, state_machine="orders")
         load(source, EventStore(tmp_path / "store"), process="aws")
         (version,) = [each.version for each in source.definitions() if each.text == second]
     # What it lacks of the shortest way to an end, which is to be refused.
