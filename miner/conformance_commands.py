@@ -65,7 +65,7 @@ def add(
     if workflow.soundness.sound is False:
         say(f"The model is not sound: {workflow.soundness.reason}")
     for remark in workflow.remarks:
-        say(remark.text)
+        say(remark.said)
     for label in workflow.unmatched:
         say(f"No activity of the log is called {label!r}.")
     emit(
@@ -78,7 +78,7 @@ def add(
             "activities": workflow.names.height,
             "unmatched": list(workflow.unmatched),
             "sound": workflow.soundness.sound,
-            "remarks": [remark.text for remark in workflow.remarks],
+            "remarks": [remark.said for remark in workflow.remarks],
         },
         form,
     )

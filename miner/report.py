@@ -16,6 +16,7 @@ from miner.drawing.process_map import map_svg
 from miner.drawing.words import spoken
 from miner.eventlog.log import EventLog
 from miner.eventlog.snapshots import Snapshot
+from miner.web_page import web_page
 
 MOST_ROWS = 25
 
@@ -58,7 +59,7 @@ def report_html(log: EventLog, snapshot: Snapshot) -> str:
         f'<div class="map">{drawn}</div>',
         *(_section(log, *section) for section in SECTIONS),
     ]
-    return _PAGE.format(title=escape(log.process), style=_STYLE, body="\n".join(parts))
+    return web_page(log.process, _STYLE, "\n".join(parts))
 
 
 def _basis(log: EventLog, snapshot: Snapshot) -> str:
@@ -149,19 +150,4 @@ th, td { text-align: left; padding: .3rem .7rem; border-bottom: 1px solid #e6e9e
 th { color: #55606e; font-weight: 600; white-space: nowrap; }
 details { margin-top: .4rem; color: #55606e; font-size: .85rem; } pre { white-space: pre-wrap; }
 @media print { details { display: none; } }
-"""
-
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>{style}</style>
-</head>
-<body>
-{body}
-</body>
-</html>
 """

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from typing import NamedTuple
 
 import polars as pl
 
-from miner.errors import SourceRefusedError
+from ingest.recorded_lines import numbered, rejected
 from miner.eventlog.schema import INSTANT
 
 RUN: dict[str, pl.DataType] = {
@@ -96,23 +95,16 @@ class Lines(NamedTuple):
 
 def read_lines(raw: bytes) -> Lines:
     """Take recorded lines apart; raises SourceRefusedError when they are no JSON lines."""
-    try:
-        lines = pl.read_ndjson(io.BytesIO(raw or b"\n"), schema=LINE, ignore_errors=True)
-    except pl.exceptions.PolarsError as error:
-        raise SourceRefusedError(
-            "The answer of Airflow is no history: it is not JSON.",
-            hint="Check the address; something else may answer there.",
-        ) from error
-    lines = lines.with_row_index("line")
+    lines = numbered(raw, LINE, system="Airflow")
     frames = {kind: _of_kind(lines, kind) for kind in KINDS}
     tries = frames["try"]
     lacking = tries.filter(
         pl.any_horizontal(pl.col("dag_id", "dag_run_id", "task_id", "try_number").is_null())
     )
     unknown = lines.filter(~pl.col("kind").is_in(list(KINDS)).fill_null(False))
-    rejected = [
-        _rejected(raw, unknown["line"].to_list(), "It is nothing that Airflow tells."),
-        _rejected(raw, lacking["line"].to_list(), "The task instance lacks its run, task or try."),
+    bad = [
+        rejected(raw, unknown["line"].to_list(), "It is nothing that Airflow tells."),
+        rejected(raw, lacking["line"].to_list(), "The task instance lacks its run, task or try."),
     ]
     return Lines(
         runs=frames["run"],
@@ -120,7 +112,7 @@ def read_lines(raw: bytes) -> Lines:
         actions=frames["action"],
         humans=frames["human"],
         failures=frames["failure"],
-        rejected=pl.concat(rejected),
+        rejected=pl.concat(bad),
     )
 
 
@@ -143,10 +135,3 @@ def _of_kind(lines: pl.DataFrame, kind: str) -> pl.DataFrame:
     return found.with_columns(
         instant(column).alias(column) for column in INSTANTS if column in found.columns
     )
-
-
-def _rejected(raw: bytes, numbers: list[int], reason: str) -> pl.DataFrame:
-    lines = [line for line in raw.splitlines() if line.strip()] if numbers else []
-    records = [lines[number].decode("utf-8", "replace") for number in numbers]
-    schema = {"reason": pl.String(), "record": pl.String()}
-    return pl.DataFrame({"reason": [reason] * len(records), "record": records}, schema=schema)

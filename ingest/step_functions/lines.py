@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import json
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import polars as pl
 
-from miner.errors import SourceRefusedError
+from ingest.recorded_lines import numbered, rejected
 from miner.eventlog.schema import INSTANT
 
 DETAILS = {
@@ -73,14 +72,7 @@ class Lines(NamedTuple):
 
 def read_lines(raw: bytes) -> Lines:
     """Take recorded lines apart; raises SourceRefusedError when they are no JSON lines."""
-    try:
-        lines = pl.read_ndjson(io.BytesIO(raw or b"\n"), schema=LINE, ignore_errors=True)
-    except pl.exceptions.PolarsError as error:
-        raise SourceRefusedError(
-            "The answer of Step Functions is no history: it is not JSON.",
-            hint="Check the endpoint; something else may answer there.",
-        ) from error
-    lines = lines.with_row_index("line")
+    lines = numbered(raw, LINE, system="Step Functions")
     event = pl.col("event").struct
     usable = (
         (pl.col("kind") == "event")
@@ -92,7 +84,7 @@ def read_lines(raw: bytes) -> Lines:
     item = (pl.col("kind") == "execution").fill_null(False)
     bad = lines.filter(~usable & ~item)["line"].to_list()
     return Lines(
-        _flat(lines.filter(usable)), _items(lines.filter(item)), _rejected(raw, bad, _NO_EVENT)
+        _flat(lines.filter(usable)), _items(lines.filter(item)), rejected(raw, bad, _NO_EVENT)
     )
 
 
@@ -101,15 +93,7 @@ _NO_EVENT = "It is no history event: id, timestamp or type is missing or of anot
 
 def reject(rows: pl.DataFrame, raw: bytes, reason: str) -> pl.DataFrame:
     """The recorded lines of `rows`, each with the reason why it cannot be used."""
-    return _rejected(raw, rows["line"].to_list(), reason)
-
-
-def _rejected(raw: bytes, numbers: list[int], reason: str) -> pl.DataFrame:
-    lines = [line for line in raw.splitlines() if line.strip()] if numbers else []
-    records = [lines[number].decode("utf-8", "replace") for number in numbers]
-    reasons = [reason] * len(records)
-    schema = {"reason": pl.String(), "record": pl.String()}
-    return pl.DataFrame({"reason": reasons, "record": records}, schema=schema)
+    return rejected(raw, rows["line"].to_list(), reason)
 
 
 def _flat(lines: pl.DataFrame) -> pl.DataFrame:

@@ -142,7 +142,7 @@ def notes(held: Held) -> tuple[str, ...]:
             found.append(f"{named}No activity of the log is called {names}{more}.")
         if each.soundness.sound is False:
             found.append(f"{named}The model is not sound: {each.soundness.reason}")
-        found += [f"{named}{remark.text}" for remark in each.remarks]
+        found += [f"{named}{remark.said}" for remark in each.remarks]
     return tuple(found)
 
 

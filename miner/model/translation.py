@@ -23,6 +23,13 @@ class Remark:
     text: str
     """One sentence: what the net does instead."""
 
+    @property
+    def said(self) -> str:
+        """The sentence, with the element that it is about."""
+        if self.element_id is None:
+            return self.text
+        return f"{self.element} {self.element_id!r}: {self.text}"
+
 
 @dataclass(frozen=True)
 class Translation:

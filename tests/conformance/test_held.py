@@ -128,7 +128,7 @@ def test_what_was_cancelled_was_not_done(tmp_path: Path) -> None:
 
 
 def test_a_retry_is_left_out_only_where_an_earlier_attempt_is_known() -> None:
-    traces = {
+    traces: dict[str, list[tuple[str, int | None]]] = {
         "both": [("a", 1), ("b", 1), ("b", 2), ("c", 1)],
         "last": [("a", 1), ("b", 3), ("c", 1)],
         "again": [("a", 1), ("b", 3), ("b", 2), ("c", 1)],

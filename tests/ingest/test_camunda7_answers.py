@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from ingest.source import Known, Secret
 from ingest.sources.camunda7 import Camunda7
 from miner.errors import InputError, SourceRefusedError, SourceUnavailableError
 from miner.eventlog.store import EventStore
+from tests.commands import run
 from tests.ingest.local_server import Answer, Request, answering
 from tests.ingest.test_camunda7_mapping import activity, instance
 
@@ -119,6 +121,15 @@ def test_cases_that_the_engine_no_longer_knows_are_counted() -> None:
             Known(cursor={"started": "2026-03-02T08:00:00"}, open_cases=("x", "y"))
         ))  # fmt: skip
     assert [each.events for page in pages for each in page.limitations] == [None, 2]
+
+
+def test_somebody_who_may_see_nothing_is_told_so(tmp_path: Path) -> None:
+    with answering(_engine([])) as server:
+        done = run(tmp_path, "load", "camunda7", "--address", f"{server.address}/engine-rest")
+    assert done.exit_code == 0, done.stderr
+    row = json.loads(done.stdout)
+    assert (row["read"], [each["kind"] for each in row["limitations"]]) == (0, ["hidden"])
+    assert "or this user may not read them" in done.stderr
 
 
 def test_operations_on_many_cases_at_once_are_counted() -> None:

@@ -25,6 +25,11 @@ LOGS = {
     "Casonka+Lab5": "Lab5-process",
     "DuyPhuoc2011+Invoice-Payment-Process": "Payment_Process",
 }
+MODELS = {
+    "camunda-spring-showcase-process": "youtube-tutorial__src__main__resources__process.bpmn",
+    "Lab5-process": "src__main__resources__process.bpmn",
+    "Payment_Process": "src__main__resources__PaymentProcess.bpmn",
+}
 
 # The columns are those of an engine of 2023.
 TABLES = {
@@ -112,6 +117,26 @@ def _status(row: dict[str, str]) -> str:
     if row["END_TIME_"]:
         return "cancelled" if row["ACT_INST_STATE_"] == "2" else "completed"
     return "scheduled" if row["ACT_TYPE_"] == "userTask" else "running"
+
+
+def test_recorded_cases_are_held_against_a_model_of_their_process(
+    recorded: Any, shared_logs: Path
+) -> None:
+    process, _, folder = recorded
+    database = Secret(f"sqlite:///{folder / 'engine.db'}")
+    load(Camunda7(database=database), EventStore(folder / "store"), process="camunda")
+    model = shared_logs / "histories" / "camunda7" / "models" / MODELS[process]
+    found = answer(folder, "conform", process, "--model", str(model))
+    expected = {
+        # Three cases ended before the last checks were added, and took a taxi by another name.
+        "camunda-spring-showcase-process": (8, 5, {"Buy a Train-Ticket", "Get A Taxi",
+                                                   "Some last checks"}),
+        # One came to an end that the model does not have any more.
+        "Lab5-process": (26, 25, {"Event_11megch", "Процедура лечения пройдена"}),
+        "Payment_Process": (1, 1, set()),
+    }  # fmt: skip
+    deviating = {row["activity"] for row in found["deviations"]}
+    assert (found["cases"], found["conforming_cases"], deviating) == expected[process]
 
 
 def test_times_of_the_database_are_those_of_the_zone_of_the_engine(recorded: Any) -> None:

@@ -10,9 +10,12 @@ import pytest
 
 from ingest import sync
 from ingest.sources.csv import CsvFile
-from ingest.sync import Configured, configured, rounds
+from ingest.sync import Configured, Synced, configured, rounds
 from miner.errors import InputError, SourceUnavailableError, UnknownNameError
+from miner.eventlog.definitions import Limitation
+from miner.eventlog.merge import Counts
 from miner.eventlog.store import EventStore
+from miner.eventlog.writer import Loaded
 from miner.settings import settings
 from tests.commands import run
 
@@ -96,3 +99,23 @@ def test_a_source_that_is_away_is_left_alone_longer_each_time_and_others_go_on(
     assert len(tried["good"]) > 50
     gaps = [b - a for a, b in zip(tried["away"], tried["away"][1:], strict=False)]
     assert 3 <= len(tried["away"]) <= 8 and gaps[-1] > 2 * gaps[0]
+
+
+def test_what_a_source_could_not_tell_is_said_once_even_if_there_is_nothing_to_load(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blind = Limitation("rights", "No case may be read.", ("cases",))
+    nothing = Loaded("csv", "orders", Counts(), 0, 0.0, None, {}, limitations=(blind,))
+    twice = [Synced("orders", nothing, None)] * 2
+    monkeypatch.setattr(sync, "rounds", lambda *_given, **_options: iter(twice))
+    monkeypatch.chdir(tmp_path)
+    Path("procession.toml").write_text(
+        '[sources.orders]\nsource = "csv"\npath = "log.csv"\n', encoding="utf-8"
+    )
+    settings.cache_clear()
+    done = run(tmp_path, "sync")
+    assert done.exit_code == 0, done.stderr
+    assert done.stderr.count("rights: No case may be read. Touches cases.") == 1
+    for row in json.loads(done.stdout):
+        (told,) = row["limitations"]
+        assert told["text"] == "No case may be read."

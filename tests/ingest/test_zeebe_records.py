@@ -69,17 +69,27 @@ def test_actions_records_and_documents_are_the_same_events(
     assert same(events, decode(lines([*records[:200], *documents[200:]])))
 
 
-def test_files_may_be_packed_and_are_decoded_in_pieces(
-    raw: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_files_may_be_packed(raw: bytes, tmp_path: Path) -> None:
     plain = tmp_path / "records.jsonl"
     plain.write_bytes(raw)
+    assert same(read(plain), decode(raw))
+    assert same(read(RECORDING), decode(raw))
+
+
+@pytest.mark.parametrize("size", [2_000, 20_011, 100_000])
+def test_pieces_of_any_size_give_the_events_of_the_whole(
+    size: int, raw: bytes, records: list[Record], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     expected = decode(raw)
-    assert same(read(plain), expected)
-    assert same(read(RECORDING), expected)
-    monkeypatch.setattr(zeebe_lines, "PIECE", 5_000)
+    monkeypatch.setattr(zeebe_lines, "PIECE", size)
     monkeypatch.setattr(zeebe_decoding, "BATCH_ROWS", 7)
-    assert same(read(plain), expected)
+    file = tmp_path / "records.jsonl"
+    file.write_bytes(raw)
+    assert sum(1 for _ in zeebe_lines.pieces(file)) > 1
+    assert same(read(file), expected)
+    file.write_bytes(lines(records[::-1] + records))  # later ones first, and twice
+    assert same(read(file), expected)
+    assert [each.text for each in ZeebeRecords(str(file)).definitions()]
 
 
 def test_what_was_exported_twice_or_out_of_order_counts_once(records: list[Record]) -> None:

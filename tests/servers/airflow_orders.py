@@ -80,6 +80,8 @@ class Orders:
         """Ada approves as soon as she is asked."""
         path = f"/dags/orders/dagRuns/{run}"
         until(lambda: self.airflow.ask(f"{path}/hitlDetails")["hitl_details"])
+        # Answered before it waits, the task would wait for ever.
+        until(lambda: self.state(run, "approve") in ("awaiting_input", "deferred"))
         answer = {"chosen_options": ["Approve"], "params_input": {}}
         asked = f"{path}/taskInstances/approve/-1/hitlDetails"
         self.airflow.ask(asked, answer, method="PATCH")

@@ -127,7 +127,9 @@ def go_build(name: str, module: str, package: str) -> Path:
     """
 
     def build(folder: Path) -> None:
-        told = json.loads(run([_go(), "mod", "download", "-json", module], cwd=folder))
+        download = [_go(), "mod", "download"]
+        run([*download, module], cwd=folder)
+        told = json.loads(run([*download, "-json", module], cwd=folder))  # says nothing else now
         environment = {**os.environ, "CGO_ENABLED": "0"}
         command = [_go(), "build", "-trimpath", "-o", folder, package]
         run(command, env=environment, cwd=told["Dir"])

@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,7 +23,8 @@ from tests.servers import airflow_postgres, postgres
 from tests.servers.airflow import PASSWORDS, Airflow, serve
 from tests.servers.airflow_orders import FIRST, SECOND, Orders, first_run
 from tests.servers.conformance import judged, matrix
-from tests.servers.waiting import LIMIT, until
+from tests.servers.killing import killed_after
+from tests.servers.waiting import until
 
 pytestmark = [pytest.mark.server, pytest.mark.xdist_group("airflow")]
 
@@ -122,19 +118,11 @@ def test_metadata_in_postgresql_give_the_same_events(
 def test_what_was_killed_while_loading_ends_up_the_same(
     airflow: Airflow, stores: dict[str, Path], tmp_path: Path
 ) -> None:
-    command = [
-        *(sys.executable, "-m", "miner", "load", "airflow", "--address", airflow.address),
-        *("--user", "ben", "--errors", "--process", "airflow"),
-        *("--store", str(tmp_path / "store")),
-    ]
-    environment = {**os.environ, "PROCESSION_AIRFLOW_PASSWORD": PASSWORDS["ben"]}
-    for seconds in (1.2, 1.8):
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        time.sleep(seconds)
-        process.send_signal(signal.SIGKILL)
-        process.wait(LIMIT)
+    command = ("airflow", "--address", airflow.address, "--user", "ben", "--errors")
+    killed_after(
+        (1.2, 1.8), *command, "--process", "airflow", store=tmp_path / "store",
+        PROCESSION_AIRFLOW_PASSWORD=PASSWORDS["ben"],
+    )  # fmt: skip
     load(ways(airflow)["address"], EventStore(tmp_path / "store"), process="airflow")
     assert events_of(tmp_path).equals(events_of(stores["address"]))
 

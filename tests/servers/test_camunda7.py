@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import signal
-import subprocess
-import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,8 +26,9 @@ from tests.conftest import ROOT
 from tests.ingest.contract import keeps_the_contract
 from tests.servers import mariadb, operaton, postgres
 from tests.servers.camunda7_reading import Breaking, events_in, events_of, story
+from tests.servers.killing import killed_after
 from tests.servers.operaton_orders import CLERK, ORDER, READER, SECOND_ORDER, SHIPMENT, Orders
-from tests.servers.waiting import LIMIT, until
+from tests.servers.waiting import until
 
 pytestmark = [pytest.mark.server, pytest.mark.xdist_group("camunda7")]
 
@@ -270,18 +266,11 @@ def test_what_is_cut_off_after_any_page_ends_up_the_same(
 def test_what_is_killed_while_loading_ends_up_the_same(
     rest: Camunda7, orders: Orders, folder: Path, tmp_path: Path
 ) -> None:
-    command = [
-        *(sys.executable, "-m", "miner", "load", "camunda7", "--address", orders.served.address),
-        *("--user", READER[0], "--process", "camunda", "--store", str(tmp_path / "store")),
-    ]
-    environment = {**os.environ, "PROCESSION_CAMUNDA7_PASSWORD": READER[1]}
-    for seconds in (0.8, 1.3, 1.8):
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        time.sleep(seconds)
-        process.send_signal(signal.SIGKILL)
-        process.wait(LIMIT)
+    command = ("camunda7", "--address", orders.served.address, "--user", READER[0])
+    killed_after(
+        (0.8, 1.3, 1.8), *command, "--process", "camunda", store=tmp_path / "store",
+        PROCESSION_CAMUNDA7_PASSWORD=READER[1],
+    )  # fmt: skip
     load(rest, EventStore(tmp_path / "store"), process="camunda")
     assert events_in(EventStore(tmp_path / "store")).equals(events_in(EventStore(folder / "store")))
 

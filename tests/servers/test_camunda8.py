@@ -5,10 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import signal
 import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +26,7 @@ from tests.servers import camunda8
 from tests.servers.camunda8_orders import ORDER, SECOND_ORDER, SHIPPING, Orders
 from tests.servers.camunda8_search import Search, searchable
 from tests.servers.install import venv
+from tests.servers.killing import killed_after
 from tests.servers.waiting import LIMIT
 
 pytestmark = [pytest.mark.server, pytest.mark.xdist_group("camunda8")]
@@ -258,16 +256,9 @@ def test_what_was_killed_while_loading_ends_up_the_same(
     source: Source = Camunda8(search.address) if name == "camunda8" else ZeebeRecords(str(recorded))
     load(source, EventStore(tmp_path / "calm" / "store"), process="camunda")
     what = ["--address", search.address] if name == "camunda8" else [str(recorded)]
-    command = [sys.executable, "-m", "miner", "load", name, *what, "--process", "camunda"]
-    command += ["--store", str(tmp_path / "killed" / "store")]
-    for seconds in (0.8, 1.3, 1.8):
-        process = subprocess.Popen(
-            command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        time.sleep(seconds)
-        process.send_signal(signal.SIGKILL)
-        process.wait(LIMIT)
-    load(source, EventStore(tmp_path / "killed" / "store"), process="camunda")
+    store = tmp_path / "killed" / "store"
+    killed_after((0.8, 1.3, 1.8), name, *what, "--process", "camunda", store=store)
+    load(source, EventStore(store), process="camunda")
     sql = "select event_id, activity, lifecycle::varchar as l, attempt from event order by event_id"
     schema = {"event_id": pl.String(), "activity": pl.String(), "l": pl.String(), "a": pl.Int64()}
     sql = sql.replace("attempt from", "attempt as a from")

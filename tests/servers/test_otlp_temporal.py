@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from temporalio.worker import Worker
 
 from tests.commands import answer
 from tests.servers.receiver import receiving, tracer
-from tests.servers.temporal import TemporalServer, finished, serve
+from tests.servers.temporal import TemporalServer, finished
 
 pytestmark = [pytest.mark.server, pytest.mark.xdist_group("temporal")]
 
@@ -48,12 +47,6 @@ class Order:
         )
         shipped: str = await workflow.execute_child_workflow(Ship.run, order, id=f"ship-{order}")
         return shipped
-
-
-@pytest.fixture(scope="module")
-def temporal() -> Iterator[TemporalServer]:
-    with serve() as server:
-        yield server
 
 
 async def work(address: str, interceptor: TracingInterceptor) -> None:

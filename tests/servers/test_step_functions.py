@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,8 +19,9 @@ from tests.commands import answer, run
 from tests.conftest import ROOT
 from tests.ingest.contract import keeps_the_contract
 from tests.servers.conformance import judged, matrix
+from tests.servers.killing import killed_after
 from tests.servers.moto import CREDENTIALS, Moto, serve
-from tests.servers.waiting import LIMIT, until
+from tests.servers.waiting import until
 
 pytestmark = [pytest.mark.server, pytest.mark.xdist_group("step_functions")]
 
@@ -236,19 +232,11 @@ def test_what_was_killed_while_loading_ends_up_the_same(
 ) -> None:
     calm, killed = EventStore(tmp_path / "calm"), EventStore(tmp_path / "killed")
     load(source, calm, process="aws")
-    command = [
-        *(sys.executable, "-m", "miner", "load", "step-functions", "--region", moto.region),
-        *("--endpoint", moto.address, "--state-machine", "orders", "--human-states", "Approve"),
-        *("--process", "aws", "--store", str(tmp_path / "killed")),
-    ]
-    environment = {**os.environ, **CREDENTIALS}
-    for seconds in (1.0, 1.5, 2.0):
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        time.sleep(seconds)
-        process.send_signal(signal.SIGKILL)
-        process.wait(LIMIT)
+    command = (
+        *("step-functions", "--region", moto.region, "--endpoint", moto.address),
+        *("--state-machine", "orders", "--human-states", "Approve", "--process", "aws"),
+    )
+    killed_after((1.0, 1.5, 2.0), *command, store=tmp_path / "killed", **CREDENTIALS)
     load(source, killed, process="aws")
     assert events_in(killed).equals(events_in(calm))
 

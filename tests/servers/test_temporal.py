@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,8 @@ from miner.eventlog.store import EventStore
 from tests.commands import answer, run
 from tests.ingest.contract import keeps_the_contract
 from tests.servers import temporal_work as work
-from tests.servers.temporal import TemporalServer, finished, serve
+from tests.servers.temporal import TemporalServer, finished
 from tests.servers.temporal_shop import (
-    ENDPOINT,
     QUIET,
     connected,
     everything,
@@ -29,41 +28,18 @@ from tests.servers.temporal_shop import (
     failures,
     listed,
     query,
-    shop,
 )
 from tests.servers.waiting import until_true
 
 pytestmark = [pytest.mark.server, pytest.mark.xdist_group("temporal")]
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[TemporalServer]:
-    with serve() as running:
-        create = ["operator", "nexus", "endpoint", "create", "--name", ENDPOINT]
-        running.operate(*create, "--target-namespace", "default", "--target-task-queue", work.QUEUE)
-        finished(shop(running))
-        yield running
-
-
-@pytest.fixture(scope="module")
-def quiet(server: TemporalServer) -> Temporal:
-    return Temporal(server.address, query=QUIET, overlap=1)
-
-
-@pytest.fixture(scope="module")
-def folder(quiet: Temporal, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a store that holds the shop."""
-    folder = tmp_path_factory.mktemp("shop")
-    load(quiet, EventStore(folder / "store"), process="temporal")
-    return folder
-
-
 def test_the_source_keeps_the_contract(quiet: Temporal) -> None:
     assert keeps_the_contract(quiet).height > 100
 
 
-def test_attempts_failures_and_retries_are_exactly_those_that_were(folder: Path) -> None:
-    assert failures(folder, "Order") == {
+def test_attempts_failures_and_retries_are_exactly_those_that_were(shop_folder: Path) -> None:
+    assert failures(shop_folder, "Order") == {
         "reserve": (2 * 3 + 2, 2 * 2, 2 * 2, "OutOfStock"),
         "price": (2 * 2, 2, 2, None),  # no marker says why a local activity was tried again
         "signal approve": (4, 0, 0, None),
@@ -72,17 +48,17 @@ def test_attempts_failures_and_retries_are_exactly_those_that_were(folder: Path)
         "Shipment": (2, 0, 0, None),
         "ship": (2, 0, 0, None),
     }
-    assert failures(folder, "Payment") == {"charge": (3, 3, 2, "CardDeclined")}
-    slow = failures(folder, "Slow")
+    assert failures(shop_folder, "Payment") == {"charge": (3, 3, 2, "CardDeclined")}
+    slow = failures(shop_folder, "Slow")
     assert slow == {"dawdle": (2, 2, 1, "timeout: start to close"), "ship": (1, 0, 0, None)}
     statuses = "select status::varchar as status, attempt from activity_instance join activity using (activity_key) where activity = 'dawdle' order by attempt"  # noqa: E501
-    found = query(folder, "Slow", statuses, status=pl.String(), attempt=pl.Int64())
+    found = query(shop_folder, "Slow", statuses, status=pl.String(), attempt=pl.Int64())
     assert found == [("timed_out", 1), ("timed_out", 2)]
-    assert failures(folder, "Exchange") == {"rates.rate": (1, 0, 0, None)}
+    assert failures(shop_folder, "Exchange") == {"rates.rate": (1, 0, 0, None)}
 
 
 def test_times_of_attempts_that_left_none_are_bounds_in_their_order(
-    quiet: Temporal, folder: Path
+    quiet: Temporal, shop_folder: Path
 ) -> None:
     sql = """
         select started_at is null as unknown, completed_at, attempt
@@ -92,7 +68,7 @@ def test_times_of_attempts_that_left_none_are_bounds_in_their_order(
         order by case_key, attempt
     """
     schema = {"unknown": pl.Boolean(), "completed_at": pl.Datetime("us"), "attempt": pl.Int64()}
-    found = query(folder, "Order", sql, **schema)
+    found = query(shop_folder, "Order", sql, **schema)
     retried = [row for row in found if row[2] < 3 and row[0]]
     assert [row[2] for row in retried] == [1, 2] * 2
     for first, second in zip(retried[::2], retried[1::2], strict=True):
@@ -102,15 +78,15 @@ def test_times_of_attempts_that_left_none_are_bounds_in_their_order(
     assert sum(number or 0 for number in missing) == 2 * 2 + 2 + 2 + 1
 
 
-def test_a_workflow_is_one_case_however_many_runs_it_takes(folder: Path) -> None:
-    (countdown,) = answer(folder, "variants", "Countdown")
+def test_a_workflow_is_one_case_however_many_runs_it_takes(shop_folder: Path) -> None:
+    (countdown,) = answer(shop_folder, "variants", "Countdown")
     assert countdown["cases"] == 1
     continued = "workflow continued as new"
     steps = ["workflow started", "count", continued, "count", continued, "count"]
     assert countdown["activities"] == [*steps, "workflow completed"]
-    summary = answer(folder, "summary", "Restless")
+    summary = answer(shop_folder, "summary", "Restless")
     assert (summary["cases"], summary["failed_cases"], summary["open_cases"]) == (1, 0, 0)
-    (restless,) = answer(folder, "variants", "Restless")
+    (restless,) = answer(shop_folder, "variants", "Restless")
     again = ["workflow failed", "workflow retried", "ship"]
     assert restless["activities"] == [
         "workflow started", "ship", *again, *again, "workflow completed",
@@ -118,18 +94,18 @@ def test_a_workflow_is_one_case_however_many_runs_it_takes(folder: Path) -> None
     assert summary["retries"] == 2  # of the workflow; its activity is done again, not tried again
 
 
-def test_verdicts_people_parents_and_versions_come_through(folder: Path) -> None:
+def test_verdicts_people_parents_and_versions_come_through(shop_folder: Path) -> None:
     verdicts = {
-        process: answer(folder, "summary", process)["failed_cases"]
+        process: answer(shop_folder, "summary", process)["failed_cases"]
         for process in ("Order", "Payment", "Slow", "Shipment")
     }
     assert verdicts == {"Order": 0, "Payment": 1, "Slow": 0, "Shipment": 0}
     sql = "select distinct resource from event where resource_kind = 'human'"
-    assert query(folder, "Order", sql, resource=pl.String()) == [("temporal-cli:anna@desk",)]
+    assert query(shop_folder, "Order", sql, resource=pl.String()) == [("temporal-cli:anna@desk",)]
     sql = "select case_id, parent_case_id from case_identity order by case_id"
     both = {"case_id": pl.String(), "parent_case_id": pl.String()}
-    orders = {row[0] for row in query(folder, "Order", sql, **both)}
-    parents = {row[1] for row in query(folder, "Shipment", sql, **both)}
+    orders = {row[0] for row in query(shop_folder, "Order", sql, **both)}
+    parents = {row[1] for row in query(shop_folder, "Shipment", sql, **both)}
     assert len(orders) == 4
     assert parents == {case for case in orders if "shop-new" in case}
     sql = """
@@ -139,32 +115,32 @@ def test_verdicts_people_parents_and_versions_come_through(folder: Path) -> None
         group by process_version
         order by process_version
     """
-    found = query(folder, "Order", sql, process_version=pl.String(), cases=pl.Int64())
+    found = query(shop_folder, "Order", sql, process_version=pl.String(), cases=pl.Int64())
     assert found == [("2026.1", 2), ("2026.2+cool-down", 2)]
 
 
-def test_loading_again_adds_nothing(quiet: Temporal, folder: Path) -> None:
-    before = everything(folder)
-    again = load(quiet, EventStore(folder / "store"), process="temporal")
+def test_loading_again_adds_nothing(quiet: Temporal, shop_folder: Path) -> None:
+    before = everything(shop_folder)
+    again = load(quiet, EventStore(shop_folder / "store"), process="temporal")
     assert (again.counts.read, again.counts.new, again.counts.corrected) == (0, 0, 0)
-    assert everything(folder).equals(before)
+    assert everything(shop_folder).equals(before)
 
 
-def test_the_landing_makes_the_same_store_again(folder: Path, tmp_path: Path) -> None:
-    done = run(tmp_path, "restore", str(folder / "store"))
+def test_the_landing_makes_the_same_store_again(shop_folder: Path, tmp_path: Path) -> None:
+    done = run(tmp_path, "restore", str(shop_folder / "store"))
     assert done.exit_code == 0, done.stderr
     for process in ("Order", "Payment", "Countdown"):
-        assert everything(tmp_path, process).equals(everything(folder, process))
+        assert everything(tmp_path, process).equals(everything(shop_folder, process))
 
 
 def test_the_files_of_the_command_line_give_the_same_events(
-    server: TemporalServer, quiet: Temporal, tmp_path: Path
+    shop: TemporalServer, quiet: Temporal, tmp_path: Path
 ) -> None:
     live = pl.concat(quiet.read())
     files = []
-    for run_id, workflow_id in _runs(server, QUIET):
+    for run_id, workflow_id in _runs(shop, QUIET):
         path = tmp_path / f"{run_id}.json"
-        path.write_text(server.history(workflow_id, run_id), encoding="utf-8")
+        path.write_text(shop.history(workflow_id, run_id), encoding="utf-8")
         files += list(TemporalHistory(str(path)).frames())
     shown = pl.concat(files)
     # Only the server knows the first run of a parent that continued as new; none of these did.
@@ -172,13 +148,13 @@ def test_the_files_of_the_command_line_give_the_same_events(
 
 
 def test_an_operators_reset_is_an_intervention_and_doubles_nothing(
-    server: TemporalServer, tmp_path: Path
+    shop: TemporalServer, tmp_path: Path
 ) -> None:
-    source = Temporal(server.address, query="WorkflowId = 'mended'", overlap=1)
+    source = Temporal(shop.address, query="WorkflowId = 'mended'", overlap=1)
     store = EventStore(tmp_path / "store")
 
     async def failing() -> str:
-        client = await connected(server)
+        client = await connected(shop)
         async with work.working(client, "2026.2"):
             await fails(client, work.Payment.run, "mended", "x")
         await listed(client, "mended", 1)
@@ -188,12 +164,12 @@ def test_an_operators_reset_is_an_intervention_and_doubles_nothing(
     load(source, store, process="temporal")
     assert answer(tmp_path, "summary", "Payment")["failed_cases"] == 1
     reset = ["workflow", "reset", "--workflow-id", "mended", "--run-id", first]
-    server.operate(*reset, "--type", "FirstWorkflowTask", "--reason", "card was replaced")
+    shop.operate(*reset, "--type", "FirstWorkflowTask", "--reason", "card was replaced")
     load(source, store, process="temporal")
     assert answer(tmp_path, "summary", "Payment")["open_cases"] == 1
 
     async def finishing() -> None:
-        client = await connected(server)
+        client = await connected(shop)
         async with work.working(client, "2026.2"):
             with pytest.raises(WorkflowFailureError):
                 await client.get_workflow_handle("mended").result()
@@ -215,13 +191,13 @@ def test_an_operators_reset_is_an_intervention_and_doubles_nothing(
 
 
 def test_attempts_of_open_workflows_are_read_while_they_happen(
-    server: TemporalServer, tmp_path: Path
+    shop: TemporalServer, tmp_path: Path
 ) -> None:
-    source = Temporal(server.address, query="WorkflowId = 'stuck'", overlap=1)
+    source = Temporal(shop.address, query="WorkflowId = 'stuck'", overlap=1)
     store = EventStore(tmp_path / "store")
 
     async def until_attempt(number: int) -> None:
-        client = await connected(server)
+        client = await connected(shop)
         handle = client.get_workflow_handle("stuck")
         async with work.working(client, "2026.2"):
             if number == 3:
@@ -246,8 +222,8 @@ def test_attempts_of_open_workflows_are_read_while_they_happen(
     assert seen == {3, 6}  # the one before the load was described, with its time and worker
     again = load(source, store, process="temporal")
     assert again.counts.read == 0  # nothing changed, so the history was not fetched
-    server.operate("workflow", "terminate", "--workflow-id", "stuck", "--reason", "enough")
-    finished(_closed(server, "stuck"))
+    shop.operate("workflow", "terminate", "--workflow-id", "stuck", "--reason", "enough")
+    finished(_closed(shop, "stuck"))
     load(source, store, process="temporal")
     assert answer(tmp_path, "summary", "Stuck")["cancelled_cases"] == 1
     (found,) = failures(tmp_path, "Stuck").values()
@@ -261,18 +237,18 @@ async def _attempted(handle: WorkflowHandle[Any, Any], number: int) -> bool:
     return bool(pending) and pending[0].attempt == number + 1 and pending[0].state == 1
 
 
-def test_what_happens_later_is_exactly_what_comes(server: TemporalServer, tmp_path: Path) -> None:
-    source = Temporal(server.address, query="WorkflowId STARTS_WITH 'later-'", overlap=1)
+def test_what_happens_later_is_exactly_what_comes(shop: TemporalServer, tmp_path: Path) -> None:
+    source = Temporal(shop.address, query="WorkflowId STARTS_WITH 'later-'", overlap=1)
     store = EventStore(tmp_path / "store")
 
     async def begin(name: str) -> None:
-        client = await connected(server)
+        client = await connected(shop)
         async with work.working(client, "2026.1", older=True):
             await client.start_workflow("Order", name, id=name, task_queue=work.QUEUE)
             await until_true(lambda: _grown(client, name, 10))
 
     async def end(name: str) -> None:
-        client = await connected(server)
+        client = await connected(shop)
         async with work.working(client, "2026.1", older=True):
             await client.get_workflow_handle(name).signal("approve")
             await client.get_workflow_handle(name).result()

@@ -4,35 +4,28 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ingest.load import load
 from ingest.source import Known, Secret
 from ingest.sources.temporal import Temporal
 from ingest.temporal.client import Access, _error
 from miner.errors import SourceRefusedError, SourceUnavailableError
-from miner.eventlog.store import EventStore
 from tests.commands import run
 from tests.conftest import ROOT
 from tests.servers import temporal_work as work
+from tests.servers.killing import killed_after
 from tests.servers.temporal import TemporalServer, finished, serve
 from tests.servers.temporal_shop import (
-    ENDPOINT,
     QUIET,
     connected,
     everything,
     listed,
-    shop,
     start,
 )
-from tests.servers.waiting import LIMIT, until_true
+from tests.servers.waiting import until_true
 
 pytestmark = [pytest.mark.server, pytest.mark.xdist_group("temporal")]
 
@@ -40,45 +33,15 @@ pytestmark = [pytest.mark.server, pytest.mark.xdist_group("temporal")]
 NO_RUN = "00000000-0000-4000-8000-000000000000"
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[TemporalServer]:
-    with serve() as running:
-        create = ["operator", "nexus", "endpoint", "create", "--name", ENDPOINT]
-        running.operate(*create, "--target-namespace", "default", "--target-task-queue", work.QUEUE)
-        finished(shop(running))
-        yield running
-
-
-@pytest.fixture(scope="module")
-def quiet(server: TemporalServer) -> Temporal:
-    return Temporal(server.address, query=QUIET, overlap=1)
-
-
-@pytest.fixture(scope="module")
-def folder(quiet: Temporal, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a store that holds the shop."""
-    folder = tmp_path_factory.mktemp("shop")
-    load(quiet, EventStore(folder / "store"), process="temporal")
-    return folder
-
-
 def test_what_was_killed_while_loading_ends_up_the_same(
-    server: TemporalServer, folder: Path, tmp_path: Path
+    shop: TemporalServer, shop_folder: Path, tmp_path: Path
 ) -> None:
-    command = [sys.executable, "-m", "miner", "load", "temporal", "--address", server.address]
-    command += ["--query", QUIET, "--overlap", "1", "--process", "temporal"]
-    command += ["--store", str(tmp_path / "store")]
-    for seconds in (0.8, 1.2, 1.6):
-        process = subprocess.Popen(
-            command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        time.sleep(seconds)
-        process.kill()
-        process.wait(LIMIT)
-    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    command = ("temporal", "--address", shop.address, "--query", QUIET, "--overlap", "1")
+    killed_after((0.8, 1.2, 1.6), *command, "--process", "temporal", store=tmp_path / "store")
+    done = run(tmp_path, "load", *command, "--process", "temporal")
+    assert done.exit_code == 0, done.stderr
     for process_name in ("Order", "Payment", "Countdown"):
-        assert everything(tmp_path, process_name).equals(everything(folder, process_name))
+        assert everything(tmp_path, process_name).equals(everything(shop_folder, process_name))
 
 
 @pytest.mark.parametrize(
@@ -91,9 +54,9 @@ def test_what_was_killed_while_loading_ends_up_the_same(
     ],
 )
 def test_a_server_that_refuses_or_is_away_is_an_error_of_ours(
-    server: TemporalServer, options: dict[str, Any], error: type[Exception], says: str
+    shop: TemporalServer, options: dict[str, Any], error: type[Exception], says: str
 ) -> None:
-    source = Temporal(**{"address": server.address, **options})
+    source = Temporal(**{"address": shop.address, **options})
     with pytest.raises(error) as caught:
         list(source.fetch(Known()))
     assert says in str(caught.value)
@@ -134,14 +97,14 @@ async def _countdowns(server: TemporalServer) -> None:
 
 
 def test_the_page_of_the_source_says_how_to_configure_it(
-    server: TemporalServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shop: TemporalServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from miner.settings import settings
 
     page = (ROOT / "docs" / "sources" / "temporal.md").read_text(encoding="utf-8")
     block = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)[0]
     monkeypatch.chdir(tmp_path)
-    replaced = block.replace("temporal.example.org:7233", server.address)
+    replaced = block.replace("temporal.example.org:7233", shop.address)
     replaced = replaced.replace("tls = true\n", "")
     replaced = replaced.replace('namespace = "orders"', 'namespace = "default"')
     Path("procession.toml").write_text(replaced, encoding="utf-8")
@@ -155,9 +118,9 @@ def test_the_page_of_the_source_says_how_to_configure_it(
     assert row["new"] > 100
 
 
-def test_what_retention_took_away_is_told(server: TemporalServer) -> None:
+def test_what_retention_took_away_is_told(shop: TemporalServer) -> None:
     async def forgotten() -> None:
-        client = await connected(server)
+        client = await connected(shop)
 
         async def one_is_left() -> bool:
             return (await client.count_workflows("WorkflowId = 'forgotten'")).count == 1
@@ -165,7 +128,7 @@ def test_what_retention_took_away_is_told(server: TemporalServer) -> None:
         await until_true(one_is_left)
 
     finished(forgotten())
-    source = Temporal(server.address, query="WorkflowId = 'forgotten'", overlap=1)
+    source = Temporal(shop.address, query="WorkflowId = 'forgotten'", overlap=1)
     said = [each for page in source.pages(Known()) for each in page.limitations]
     told = {each.text: each.events for each in said if each.kind == "retention"}
     assert told == {

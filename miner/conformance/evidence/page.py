@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from miner.drawing.words import spoken
+from miner.web_page import web_page
 
 MOST_ROWS = 25
 _SHARES = ("rate", "share", "fitness", "precision")
@@ -17,7 +18,7 @@ _SHARES = ("rate", "share", "fitness", "precision")
 
 def page(title: str, parts: Iterable[str]) -> str:
     """A whole page: it needs no network, runs no script, and follows the reader's light or dark."""
-    return _PAGE.format(title=text(title), style=_STYLE, body="\n".join(parts))
+    return web_page(title, _STYLE, "\n".join(parts))
 
 
 def section(title: str, *parts: str) -> str:
@@ -126,19 +127,4 @@ th, td { text-align: left; padding: .3rem .7rem; border-bottom: 1px solid var(--
   max-width: 36rem; overflow-wrap: anywhere; vertical-align: top; }
 th { color: var(--soft); font-weight: 600; } thead th { overflow-wrap: normal; }
 tr { break-inside: avoid; }
-"""
-
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>{style}</style>
-</head>
-<body>
-{body}
-</body>
-</html>
 """

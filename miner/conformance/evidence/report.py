@@ -216,7 +216,7 @@ def _models(answer: Answer) -> str:
             "Names without an activity": ", ".join(about["unmatched"]) or "none",
             "Key": about["model"],
         }
-        remarks = [remark.text for remark in each.workflow.remarks]
+        remarks = [remark.said for remark in each.workflow.remarks]
         drawn = f'<div class="drawn">{each.svg}</div>' if each.svg else ""
         parts += [page.facts(facts), page.listed(remarks, none="It was translated exactly."), drawn]
     return page.section("Models", *parts)
