@@ -13,21 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
-from ingest.camunda7.road import (
-    NO_ACTIVITIES,
-    NO_JOB_LOG,
-    NO_OPERATIONS,
-    NOTHING,
-    REMOVAL,
-    Instances,
-    Road,
-    bulk_retries,
-)
+from ingest.camunda7.road import Instances, Road
 from ingest.camunda7.rows import first_line, part
 from ingest.camunda7.xml import elements
 from ingest.http import Client
 from miner.errors import SourceRefusedError
-from miner.eventlog.definitions import Definition, Limitation
+from miner.eventlog.definitions import Definition
 
 PAGE_CASES = 100
 PAGE_ROWS = 1000
@@ -128,23 +119,6 @@ class RestRoad(Road):
                     valid_from=deployed.get(row["deploymentId"]),
                     definition_id=row["id"],
                 )
-
-    def limitations(self, after: datetime | None) -> Iterator[Limitation]:
-        """What this engine does not tell, as far as it shows; of operations since then."""
-        if not self._has("process-instance"):
-            yield NOTHING
-            return
-        if not self._has("activity-instance"):
-            yield NO_ACTIVITIES
-        if not self._has("job-log") and not self._has("external-task-log"):
-            yield NO_JOB_LOG
-        if not self._has("user-operation"):
-            yield NO_OPERATIONS
-        if number := self._bulk_operations(after):
-            yield bulk_retries(number)
-        ended = self._cases({"finished": True}, 0, 1)
-        if ended and ended[0].get("removalTime"):
-            yield REMOVAL
 
     def _of_case(self, case_id: str, definition_id: str) -> dict[str, list[Any]]:
         """The rows of a case; its activities first, so that no job seems to be without one."""
@@ -257,6 +231,13 @@ class RestRoad(Road):
         if kind != "user-operation":
             return self._has(kind, definition_id)
         return any(self._has(kind, definition_id, operation) for operation in OPERATIONS)
+
+    def _shows(self, kind: str) -> bool:
+        return self._has(kind)
+
+    def _removes(self) -> bool:
+        ended = self._cases({"finished": True}, 0, 1)
+        return bool(ended and ended[0].get("removalTime"))
 
     def _bulk_operations(self, after: datetime | None) -> int:
         number = 0

@@ -50,9 +50,33 @@ class Road(ABC):
     def definitions(self) -> Iterator[Definition]:
         """The text of each version of each process."""
 
-    @abstractmethod
     def limitations(self, after: datetime | None) -> Iterator[Limitation]:
         """What this engine does not tell, as far as it shows; of operations since then."""
+        if not self._shows("process-instance"):
+            yield NOTHING
+            return
+        if not self._shows("activity-instance"):
+            yield NO_ACTIVITIES
+        if not self._shows("job-log") and not self._shows("external-task-log"):
+            yield NO_JOB_LOG
+        if not self._shows("user-operation"):
+            yield NO_OPERATIONS
+        if number := self._bulk_operations(after):
+            yield bulk_retries(number)
+        if self._removes():
+            yield REMOVAL
+
+    @abstractmethod
+    def _shows(self, kind: str) -> bool:
+        """Whether there is any row of this kind of history."""
+
+    @abstractmethod
+    def _bulk_operations(self, after: datetime | None) -> int:
+        """How many operations on many cases at once there were since then."""
+
+    @abstractmethod
+    def _removes(self) -> bool:
+        """Whether the history of some case has a time at which it is removed."""
 
 
 NO_JOB_LOG = Limitation(

@@ -9,16 +9,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from ingest.camunda7.road import (
-    NO_ACTIVITIES,
-    NO_JOB_LOG,
-    NO_OPERATIONS,
-    NOTHING,
-    REMOVAL,
-    Instances,
-    Road,
-    bulk_retries,
-)
+from ingest.camunda7.road import Instances, Road
 from ingest.camunda7.rows import TIMES, first_line, frame_part, part
 from ingest.camunda7.tables import (
     BULK_OPERATIONS,
@@ -31,12 +22,20 @@ from ingest.camunda7.tables import (
 )
 from ingest.camunda7.xml import elements
 from ingest.databases import Database
-from miner.eventlog.definitions import Definition, Limitation
+from miner.eventlog.definitions import Definition
 
 PAGE_CASES = 900
 """Not more than the shortest list of values that a database takes."""
 FIRST = datetime(1970, 1, 1)
 FLAGS = ("creationLog", "failureLog", "successLog", "deletionLog")
+TABLES = {
+    "process-instance": "ACT_HI_PROCINST",
+    "activity-instance": "ACT_HI_ACTINST",
+    "job-log": "ACT_HI_JOB_LOG",
+    "external-task-log": "ACT_HI_EXT_TASK_LOG",
+    "user-operation": "ACT_HI_OP_LOG",
+}
+"""What the REST interface calls the rows of a table."""
 CANCELLED = 2
 """The state of an activity instance that was cancelled."""
 
@@ -119,23 +118,6 @@ class SqlRoad(Road):
                         definition_id=row["id"],
                     )
 
-    def limitations(self, after: datetime | None) -> Iterator[Limitation]:
-        """What this engine does not tell, as far as it shows; of operations since then."""
-        if not self._has("ACT_HI_PROCINST"):
-            yield NOTHING
-            return
-        if not self._has("ACT_HI_ACTINST"):
-            yield NO_ACTIVITIES
-        if not self._has("ACT_HI_JOB_LOG") and not self._has("ACT_HI_EXT_TASK_LOG"):
-            yield NO_JOB_LOG
-        if not self._has("ACT_HI_OP_LOG"):
-            yield NO_OPERATIONS
-        rows = self._database.rows(BULK_OPERATIONS, {"after": self._local(after or FIRST)})
-        if rows[0][0]:
-            yield bulk_retries(int(rows[0][0]))
-        if self._has("ACT_HI_PROCINST", "where REMOVAL_TIME_ is not null"):
-            yield REMOVAL
-
     def _all(self, condition: str, asked: dict[str, Any]) -> Iterator[Instances]:
         last = ""
         while True:
@@ -200,6 +182,16 @@ class SqlRoad(Road):
             text = bytes(rows[0][0]).decode() if rows and rows[0][0] is not None else ""
             self._elements[definition_id] = elements(definition_id, text)
         return self._elements[definition_id]
+
+    def _shows(self, kind: str) -> bool:
+        return self._has(TABLES[kind])
+
+    def _removes(self) -> bool:
+        return self._has("ACT_HI_PROCINST", "where REMOVAL_TIME_ is not null")
+
+    def _bulk_operations(self, after: datetime | None) -> int:
+        rows = self._database.rows(BULK_OPERATIONS, {"after": self._local(after or FIRST)})
+        return int(rows[0][0] or 0)
 
     def _has(self, table: str, condition: str = "") -> bool:
         """Whether a table has rows."""

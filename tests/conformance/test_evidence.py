@@ -126,8 +126,8 @@ def test_the_figures_are_those_of_conform_on_the_same_filter(
 ) -> None:
     expected = answer(orders, "conform", "orders", *options)
     found = evidence(orders, "orders", *options).json("figures.json")["conformance"]
-    shares = {"conformance_rate", "fitness", "log_fitness", "precision", "accepted_rate"}
-    assert expected["cases"] > 100
+    shares = [name for name, value in expected.items() if isinstance(value, float)]
+    assert expected["cases"] > 100 and len(shares) > 5
     for name in shares:
         assert found.pop(name) == pytest.approx(expected.pop(name), rel=1e-11)
     assert found == expected
