@@ -75,12 +75,11 @@ class Limitation:
     """How many events it is about; null: unknown."""
 
 
-def define(
-    connection: duckdb.DuckDBPyConnection, definitions: Sequence[Definition], *, source: str,
-    process: str, load_id: int | None,
-) -> int:  # fmt: skip
-    """Keep the definitions that the store does not have yet; returns how many were new."""
-    new = 0
+def unknown(
+    connection: duckdb.DuckDBPyConnection, definitions: Sequence[Definition], *, process: str
+) -> list[Definition]:
+    """Those of the definitions that the store does not have yet, each once."""
+    found: dict[tuple[object, ...], Definition] = {}
     for each in definitions:
         parameters = {
             "process": each.process or process,
@@ -88,19 +87,29 @@ def define(
             "format": each.format,
             "sha256": each.sha256,
         }
-        known = connection.execute(_KNOWN, parameters).fetchone()
-        if known:
-            continue
-        more = {
+        if not connection.execute(_KNOWN, parameters).fetchall():
+            found[tuple(parameters.values())] = each
+    return list(found.values())
+
+
+def define(
+    connection: duckdb.DuckDBPyConnection, definitions: Sequence[Definition], *, source: str,
+    process: str, load_id: int | None,
+) -> None:  # fmt: skip
+    """Keep definitions, which the store must not have yet."""
+    for each in definitions:
+        parameters = {
+            "process": each.process or process,
+            "version": each.version,
+            "format": each.format,
+            "sha256": each.sha256,
             "definition_id": each.definition_id,
             "text": each.text,
             "valid_from": each.valid_from,
             "source": source,
             "load_id": load_id,
         }
-        connection.execute(_DEFINE, parameters | more)
-        new += 1
-    return new
+        connection.execute(_DEFINE, parameters)
 
 
 def limit(

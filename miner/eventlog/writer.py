@@ -14,7 +14,7 @@ import duckdb
 import polars as pl
 
 from miner.eventlog import audit, cursors, engine, honesty, invariants, loads, prepare, snapshots
-from miner.eventlog.definitions import Definition, Limitation, define, limit
+from miner.eventlog.definitions import Definition, Limitation, define, limit, unknown
 from miner.eventlog.frames import with_all_columns
 from miner.eventlog.merge import Counts, merge
 from miner.eventlog.schema import BATCH
@@ -165,11 +165,14 @@ class Writer:
 
     def define(self, definitions: Sequence[Definition], *, source: str, process: str) -> int:
         """Keep modelled workflows; returns how many the store did not have yet."""
-        with engine.translated(self.store), self.transaction():
-            new = define(self.connection, definitions, source=source, process=process, load_id=None)
-        if new:
-            audit.note(self.store, "define", source=source, process=process, definitions=new)
-        return new
+        with engine.translated(self.store):
+            new = unknown(self.connection, definitions, process=process)
+            if not new:
+                return 0
+            with self.transaction():
+                define(self.connection, new, source=source, process=process, load_id=None)
+        audit.note(self.store, "define", source=source, process=process, definitions=len(new))
+        return len(new)
 
     def loaded_before(self, fingerprint: str, process: str) -> Counts | None:
         """What the finished load of the same bytes with the same options counted, if any."""

@@ -82,9 +82,16 @@ class Orders:
         until(lambda: self.airflow.ask(f"{path}/hitlDetails")["hitl_details"])
         # Answered before it waits, the task would wait for ever.
         until(lambda: self.state(run, "approve") in ("awaiting_input", "deferred"))
+        # Answered before the scheduler has seen its process end, the task would count as failed.
+        for _ in range(2):
+            seen = self._beat()
+            until(lambda seen=seen: self._beat() != seen)  # type: ignore[misc]
         answer = {"chosen_options": ["Approve"], "params_input": {}}
         asked = f"{path}/taskInstances/approve/-1/hitlDetails"
         self.airflow.ask(asked, answer, method="PATCH")
+
+    def _beat(self) -> str:
+        return str(self.airflow.ask("/monitor/health")["scheduler"]["latest_scheduler_heartbeat"])
 
     def pay(self) -> None:
         """From now on, charging works."""
