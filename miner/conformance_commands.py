@@ -197,6 +197,7 @@ def deviations(
 @process_argument
 @click.option("--kind", metavar="KIND", help="The kind of deviation: skipped, extra, ...")
 @click.option("--of", "activity", metavar="ACTIVITY", help="Only at this activity.")
+@click.option("--rule", metavar="NAME", help="Only what violates this rule.")
 @click.option("--in-version", "version", metavar="V", help="Only in cases of this version.")
 @click.option("--where", metavar="KEY=VALUE", help="Only in cases with this attribute.")
 @click.option("--reason", required=True, help="Why it is accepted.")
@@ -206,8 +207,9 @@ def deviations(
 @store_option
 @format_option
 def allow(
-    process: str, kind: str | None, activity: str | None, version: str | None, where: str | None,
-    reason: str, owner: str, approver: str, until: str, store: EventStore, form: str,
+    process: str, kind: str | None, activity: str | None, rule: str | None, version: str | None,
+    where: str | None, reason: str, owner: str, approver: str, until: str, store: EventStore,
+    form: str,
 ) -> None:  # fmt: skip
     """Accept a kind of deviation for a time."""
     from miner.conformance import allowances
@@ -218,7 +220,7 @@ def allow(
         store,
         process,
         allowances.Allowance(
-            kind, activity, reason, owner, approver, _moment(until), version=version,
+            kind, activity, reason, owner, approver, _moment(until), rule=rule, version=version,
             attribute=scope.get("key"), attribute_value=scope.get("value"),
         ),
     )  # fmt: skip

@@ -112,8 +112,8 @@ def causes(held: Held, *, least_cases: int = 20, kind: str | None = None) -> pl.
     `lift` is the rate of deviating cases among those with the value over the rate among all judged
     cases, with an interval of 95 % (Katz, log scale). `p_value` is of the likelihood-ratio test of
     independence, `adjusted_p_value` after Benjamini and Hochberg (1995): the share of false ones to
-    expect down to this row. Values with fewer than `least_cases` cases, and attributes with more
-    than 50 values, are left out. Going with is not causing.
+    expect down to this row. Values with fewer than `least_cases` cases, and attributes of cases
+    with more than 50 values, are left out. Going with is not causing.
 
     Returns `CAUSES`, the surest first; no rows where all cases deviate or none does.
     """
@@ -243,6 +243,11 @@ total as (
     select count(*) as all_cases, count(*) filter (where deviates) as all_deviating
     from judged
 ),
+worked as (
+    select distinct case_key, resource_key
+    from activity_instance
+    where resource_key is not null
+),
 attribute_value as (
     select
         case_key,
@@ -257,8 +262,8 @@ attribute_value as (
     from judged as j
     join process_version as v using (version_key)
     union all
-    select distinct i.case_key, 'resource', r.resource
-    from activity_instance as i
+    select w.case_key, 'resource', r.resource
+    from worked as w
     join resource as r using (resource_key)
 ),
 counted as (
@@ -271,7 +276,7 @@ counted as (
     join judged as j using (case_key)
     where a.value is not null
     group by a.attribute, a.value
-    qualify count(*) over (partition by a.attribute) <= $most
+    qualify a.attribute = 'resource' or count(*) over (partition by a.attribute) <= $most
 )
 select
     c.attribute,

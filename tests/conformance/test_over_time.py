@@ -129,3 +129,18 @@ def test_causes_say_nothing_of_values_with_few_cases_or_without_any_deviation() 
     assert causes(held_against(deviating, AB))["value"].to_list() == ["S"]
     conforming = days(["ab"] * 65, case_attributes=regions)
     assert causes(held_against(conforming, AB)).is_empty()
+
+
+def test_causes_find_one_resource_among_many() -> None:
+    rows = [
+        (f"c{case:04}", name, START + timedelta(hours=case, minutes=step), resource)
+        for case in range(1_800)
+        for resource in [f"r{case % 60:02}"]
+        for step, name in enumerate("a" if resource == "r07" and case % 2 else "ab")
+    ]
+    names = ("case_id", "activity", "timestamp", "resource")
+    log = EventLog.from_frame(pl.DataFrame(rows, schema=names, orient="row"))
+    found = causes(held_against(log, AB))
+    assert found.select("attribute", "value", "cases", "deviating_cases").row(0) == (
+        ("resource", "r07", 30, 30)
+    )
