@@ -16,7 +16,7 @@ from miner.drawing.process_map import map_svg
 from miner.drawing.words import spoken
 from miner.eventlog.log import EventLog
 from miner.eventlog.snapshots import Snapshot
-from miner.web_page import web_page
+from miner.web_page import web_page, web_table
 
 MOST_ROWS = 25
 
@@ -90,23 +90,7 @@ def _section(
 
 
 def _table(frame: pl.DataFrame) -> str:
-    if frame.is_empty():
-        return "<p>Nothing to show.</p>"
-    heads = "".join(f"<th>{escape(name.replace('_', ' '))}</th>" for name in frame.columns)
-    rows = "".join(
-        "<tr>"
-        + "".join(
-            f"<td>{escape(_shown(value, name))}</td>"
-            for name, value in zip(frame.columns, row, strict=True)
-        )
-        + "</tr>"
-        for row in frame.head(MOST_ROWS).iter_rows()
-    )
-    more = f"<p>{MOST_ROWS} of {frame.height:,} rows.</p>" if frame.height > MOST_ROWS else ""
-    return (
-        f'<div class="wide"><table><thead><tr>{heads}</tr></thead>'
-        f"<tbody>{rows}</tbody></table></div>{more}"
-    )
+    return web_table(frame, _shown, most=MOST_ROWS)
 
 
 def _definition(analysis: Callable[..., Any]) -> str:

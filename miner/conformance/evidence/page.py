@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from html import escape
 from typing import Any
 
 import polars as pl
 
 from miner.drawing.words import spoken
-from miner.web_page import web_page
+from miner.web_page import text, web_page, web_table
 
 MOST_ROWS = 25
 _SHARES = ("rate", "share", "fitness", "precision")
@@ -58,30 +57,8 @@ def facts(values: Mapping[str, Any]) -> str:
 
 def table(frame: pl.DataFrame, *, file: str | None = None, most: int = MOST_ROWS) -> str:
     """The first rows of a frame, and of how many; `file` has them all."""
-    if frame.is_empty():
-        return paragraph("Nothing to show.")
-    heads = "".join(f"<th>{text(name.replace('_', ' '))}</th>" for name in frame.columns)
-    rows = "".join(
-        "<tr>"
-        + "".join(
-            f"<td>{text(shown(value, name))}</td>"
-            for name, value in zip(frame.columns, row, strict=True)
-        )
-        + "</tr>"
-        for row in frame.head(most).iter_rows()
-    )
-    more = frame.height > most
-    where = f" All of them are in {file}." if file else ""
-    note = paragraph(f"{most} of {frame.height:,} rows.{where}") if more else ""
-    return (
-        f'<div class="wide"><table><thead><tr>{heads}</tr></thead>'
-        f"<tbody>{rows}</tbody></table></div>{note}"
-    )
-
-
-def text(said: str) -> str:
-    """`said` for a page: nothing in it is taken for markup, and what cannot be seen is shown."""
-    return escape("".join(each if each.isprintable() else "�" for each in said))
+    note = f" All of them are in {file}." if file else ""
+    return web_table(frame, shown, most=most, note=note)
 
 
 def shown(value: Any, name: str = "") -> str:

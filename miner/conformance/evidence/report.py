@@ -14,6 +14,7 @@ from miner.conformance.evidence.question import Answer, Made, Question
 from miner.conformance.impact import Impact
 from miner.conformance.sentences import sentence
 from miner.eventlog.honesty import limitations
+from miner.web_page import text
 
 MOST_DRAWN = 1_000
 _RULE = (
@@ -34,9 +35,9 @@ def report_page(question: Question, made: Made, answer: Answer) -> str:
     """The whole pack on one page, which needs nothing but itself."""
     title = question.heading
     parts = [
-        f"<h1>{page.text(title)}</h1>",
-        f'<p class="note">{page.text(_basis(made, answer))}</p>',
-        f'<p class="answer">{page.text(_in_short(answer))}</p>',
+        f"<h1>{text(title)}</h1>",
+        f'<p class="note">{text(_basis(made, answer))}</p>',
+        f'<p class="answer">{text(_in_short(answer))}</p>',
         _asked(question, made),
         _population(question, answer),
         _figures(answer),
