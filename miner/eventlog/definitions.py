@@ -81,12 +81,7 @@ def unknown(
     """Those of the definitions that the store does not have yet, each once."""
     found: dict[tuple[object, ...], Definition] = {}
     for each in definitions:
-        parameters = {
-            "process": each.process or process,
-            "version": each.version,
-            "format": each.format,
-            "sha256": each.sha256,
-        }
+        parameters = _identity(each, process)
         if not connection.execute(_KNOWN, parameters).fetchall():
             found[tuple(parameters.values())] = each
     return list(found.values())
@@ -98,11 +93,7 @@ def define(
 ) -> None:  # fmt: skip
     """Keep definitions, which the store must not have yet."""
     for each in definitions:
-        parameters = {
-            "process": each.process or process,
-            "version": each.version,
-            "format": each.format,
-            "sha256": each.sha256,
+        parameters = _identity(each, process) | {
             "definition_id": each.definition_id,
             "text": each.text,
             "valid_from": each.valid_from,
@@ -110,6 +101,15 @@ def define(
             "load_id": load_id,
         }
         connection.execute(_DEFINE, parameters)
+
+
+def _identity(definition: Definition, process: str) -> dict[str, str | None]:
+    return {
+        "process": definition.process or process,
+        "version": definition.version,
+        "format": definition.format,
+        "sha256": definition.sha256,
+    }
 
 
 def limit(
